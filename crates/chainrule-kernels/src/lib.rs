@@ -1,0 +1,1 @@
+//! THE NUMBERS: slices in, slices out. The only house with `unsafe` and with threads.

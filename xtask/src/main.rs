@@ -1,0 +1,3 @@
+//! Developer commands of the workspace (`cargo xtask NAME`).
+
+fn main() {}
