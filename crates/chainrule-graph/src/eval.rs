@@ -168,7 +168,7 @@ fn primitive(op: &Op, a: &[&Mat], sizes: &Sizes) -> Option<Mat> {
             let data: Vec<f64> = a.iter().flat_map(|m| m.data.iter().copied()).collect();
             Mat::new(data.len() / a[0].cols.max(1), a[0].cols, data)
         }
-        Op::Call(_) | Op::Deriv(..) => return None,
+        Op::Call(..) | Op::Deriv(..) => return None,
         Op::Symbol(_)
         | Op::Slot(..)
         | Op::Examples

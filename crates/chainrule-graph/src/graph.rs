@@ -51,6 +51,7 @@ pub enum Unary {
     Tanh,
     Abs,
     Sign,
+    Floor,
     Not,
 }
 
@@ -118,8 +119,9 @@ pub enum Op {
     /// condition, value, otherwise: entry by entry; picks, never multiplies.
     Select,
     /// A call of an entry-by-entry function, or of a function of one example with one shaped
-    /// argument (`softmax`): stays whole for the reader, `expand` puts the equation in.
-    Call(FuncId),
+    /// argument (`softmax`; with the axis that it reduces, if it does): stays whole for the
+    /// reader, `expand` puts the equation in.
+    Call(FuncId, Option<Axis>),
     /// The derivative of an entry-by-entry function with respect to argument number i.
     Deriv(FuncId, u8),
     /// A (m×k) times B (k×n).

@@ -166,6 +166,14 @@ pub static UNARY: &[UnaryDef] = &[
         words: "sign is flat",
     },
     UnaryDef {
+        op: Unary::Floor,
+        name: "floor",
+        value: libm::floor,
+        derivative: None,
+        domain: anywhere,
+        words: "floor is flat",
+    },
+    UnaryDef {
         op: Unary::Not,
         name: "not",
         value: |x| truth(x == 0.0),

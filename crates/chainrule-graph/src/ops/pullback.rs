@@ -43,7 +43,7 @@ pub(crate) fn pullback(g: &mut Graph, n: NodeId, dy: NodeId) -> Vec<Option<NodeI
         | Op::Mask(..)
         | Op::Running(..) => Vec::new(),
         Op::MaxMask(_) | Op::MinMask(_) => vec![None],
-        Op::Call(_) | Op::Deriv(..) | Op::BatchNormGrad(_) => {
+        Op::Call(..) | Op::Deriv(..) | Op::BatchNormGrad(_) => {
             unreachable!("grad puts the equation in before it asks for a pullback")
         }
     }
