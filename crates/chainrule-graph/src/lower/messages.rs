@@ -6,7 +6,7 @@
 use crate::diag::{Code, Diagnostic, Edit, Span, line_column};
 use crate::graph::{Binary, NodeId, Op};
 use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, Function};
-use crate::syntax::names::nearest;
+use crate::syntax::nearest::nearest;
 
 use super::expr::Scope;
 use super::{Lowerer, Meaning};
@@ -258,7 +258,7 @@ impl Lowerer<'_> {
                 Edit { span: a.span, with: y.clone() },
                 Edit { span: b.span, with: x.clone() },
             ];
-            let d = Diagnostic::error(Code::G2, span, text)
+            let d = Diagnostic::error(Code::M1, span, text)
                 .fix(format!("{}({y}, {x})", f.name.written), edits);
             self.error(d);
             return;
@@ -327,7 +327,8 @@ impl Lowerer<'_> {
             let with = format!("{a} {b}");
             d = d.fix(format!("a product: {with}"), vec![Edit { span, with }]);
         }
-        for near in nearest(key, names.iter().map(String::as_str)) {
+        let all: Vec<&str> = names.iter().map(String::as_str).collect();
+        if let Some(near) = nearest(key, &all) {
             let edit = Edit { span, with: near.to_string() };
             d = d.fix(format!("did you mean `{near}`?"), vec![edit]);
         }
