@@ -84,3 +84,10 @@ pub struct HoldOut {
     /// The last rows, not random ones.
     pub last: bool,
 }
+
+/// Reads the text after `data:`; `base` is its first byte in the file.
+#[must_use]
+pub fn parse_data(text: &str, base: usize) -> (DataSpec, Vec<crate::diag::Diagnostic>) {
+    let span = Span::new(base, base + text.len());
+    (DataSpec { span, ..DataSpec::default() }, Vec::new())
+}
