@@ -14,8 +14,9 @@
 
 mod columns;
 mod encode;
+mod fields;
 mod idx;
-//mod inspect;
+mod inspect;
 mod learn;
 mod load;
 mod npy;
@@ -27,11 +28,11 @@ mod select;
 mod source;
 mod split;
 mod table;
-//#[cfg(test)]
-//mod tests;
+#[cfg(test)]
+mod tests;
 
 pub use chainrule_graph::syntax::settings::{DataSpec, parse_data, print_data};
-//pub use inspect::{ColumnKind, Inspected, Proposal, Task, propose};
+pub use inspect::{ColumnKind, Inspected, Proposal, Task, propose, read_guessing};
 pub use load::{Loaded, load};
 pub use preparation::{ColumnPlan, Form, Kind, Preparation, Reading, Step, SymbolPlan};
 pub use prepare::{Prepared, prepare};

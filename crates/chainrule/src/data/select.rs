@@ -104,6 +104,7 @@ impl Selection<'_> {
     fn mark_used(&mut self, spec: &DataSpec) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
         let of_symbols = spec.columns.iter().flat_map(|c| &c.selectors);
+        let of_symbols = of_symbols.filter(|s| **s != Selector::Rest);
         let mut columns: Vec<usize> =
             of_symbols.flat_map(|s| self.selector(s).unwrap_or_default()).collect();
         if let Some(weight) = &spec.weight {

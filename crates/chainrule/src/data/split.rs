@@ -52,21 +52,25 @@ pub(super) fn split(
     (0..n as u32).partition(|&row| !held[row as usize])
 }
 
-/// Holds out the same share of each class, and never a whole class. Shares are rounded on the
-/// running total, so that the whole is rounded once.
+/// Holds out the same share of each class, and never a whole class. What rounding down leaves of
+/// the whole share goes to the classes that lost most by it.
 fn stratified(held: &mut [bool], classes: &[u32], share: f64, order: &[u32]) {
     let count = classes.iter().max().map_or(0, |&c| c as usize + 1);
     let mut members: Vec<Vec<u32>> = vec![Vec::new(); count];
     for &row in order {
         members[classes[row as usize] as usize].push(row);
     }
-    let (mut seen, mut taken) = (0_usize, 0_usize);
-    for rows in members.iter().filter(|rows| !rows.is_empty()) {
-        seen += rows.len();
-        let wanted = (seen as f64 * share).round() as usize;
-        let take = wanted.saturating_sub(taken).min(rows.len() - 1);
-        taken += take;
-        for &row in &rows[..take] {
+    let exact = |rows: &Vec<u32>| rows.len() as f64 * share;
+    let mut take: Vec<usize> = members.iter().map(|rows| exact(rows) as usize).collect();
+    let whole = (order.len() as f64 * share).round() as usize;
+    let mut by_loss: Vec<usize> = (0..count).collect();
+    let loss = |&class: &usize| exact(&members[class]).fract();
+    by_loss.sort_by(|a, b| loss(b).total_cmp(&loss(a)).then(a.cmp(b)));
+    for &class in by_loss.iter().take(whole.saturating_sub(take.iter().sum())) {
+        take[class] += 1;
+    }
+    for (rows, take) in members.iter().zip(take) {
+        for &row in &rows[..take.min(rows.len().saturating_sub(1))] {
             held[row as usize] = true;
         }
     }
@@ -94,7 +98,7 @@ mod tests {
         assert_eq!(permutation(0, 8), GOLDEN_DRAW);
     }
 
-    const GOLDEN_DRAW: [u32; 8] = [0, 0, 0, 0, 0, 0, 0, 0];
+    const GOLDEN_DRAW: [u32; 8] = [5, 4, 6, 2, 7, 1, 3, 0];
 
     #[test]
     fn last_takes_the_end() {

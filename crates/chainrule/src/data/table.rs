@@ -7,11 +7,12 @@
 //! that `007` in it stays `007`. Deliberately absent: guessing of headers and separators; a wrong
 //! one is an error that proposes the right one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chainrule_graph::syntax::settings::DataSpec;
-use csv::{ByteRecord, ReaderBuilder};
 
+use super::fields::{Records, Unclosed};
 use super::source::{Cells, MISSING, Part, RawColumn, Source, Words};
 use crate::error::{DataProblem, Error};
 
@@ -22,15 +23,15 @@ pub(super) fn read(
     spec: &DataSpec,
     text: &[String],
 ) -> Result<Source, Error> {
-    check_utf8(bytes, name)?;
+    let whole = utf8(bytes, name)?;
     let reader = Reader::new(name, spec);
-    let names = reader.names(bytes)?;
+    let names = reader.names(whole)?;
     let mut as_text: Vec<bool> = names.iter().map(|n| text.contains(n)).collect();
-    let (columns, lines) = match reader.cells(bytes, &names, &mut as_text)? {
+    let (columns, lines) = match reader.cells(whole, &names, &mut as_text)? {
         Some(all) => all,
         // Now `as_text` tells every column of words.
         None => reader
-            .cells(bytes, &names, &mut as_text)?
+            .cells(whole, &names, &mut as_text)?
             .ok_or_else(|| DataProblem::new(name, "cannot be read twice alike"))?,
     };
     let cells = names.into_iter().zip(columns);
@@ -44,8 +45,11 @@ pub(super) fn read(
     })
 }
 
-fn check_utf8(bytes: &[u8], name: &str) -> Result<(), Error> {
-    let Err(e) = std::str::from_utf8(bytes) else { return Ok(()) };
+fn utf8<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, Error> {
+    let e = match std::str::from_utf8(bytes) {
+        Ok(text) => return Ok(text),
+        Err(e) => e,
+    };
     let before = &bytes[..e.valid_up_to()];
     let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
     let found = bytes.get(e.valid_up_to()).copied().unwrap_or(0);
@@ -77,12 +81,18 @@ impl<'a> Reader<'a> {
         Self { file, spec, separator, strip }
     }
 
-    fn open<'b>(&self, bytes: &'b [u8]) -> csv::Reader<&'b [u8]> {
-        ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(self.separator)
-            .from_reader(bytes)
+    /// The next record and its line.
+    fn next<'b>(
+        &self,
+        records: &mut Records<'b>,
+        fields: &mut Vec<Cow<'b, str>>,
+    ) -> Result<Option<u32>, Error> {
+        records.next(fields).map_err(|Unclosed(line)| {
+            self.problem("a quote opens here and is never closed")
+                .at(format!("line {line}"))
+                .way_out("close it, or double it inside a quoted field")
+                .into()
+        })
     }
 
     fn problem(&self, message: impl Into<String>) -> DataProblem {
@@ -90,12 +100,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Names of the columns: the header, or the given ones, or numbers.
-    fn names(&self, bytes: &[u8]) -> Result<Vec<String>, Error> {
-        let mut first = ByteRecord::new();
-        if !next(&mut self.open(bytes), &mut first, self.file)? {
+    fn names(&self, text: &str) -> Result<Vec<String>, Error> {
+        let mut first = Vec::new();
+        if self.next(&mut Records::new(text, self.separator), &mut first)?.is_none() {
             return Err(self.problem("no row").into());
         }
-        let fields: Vec<&str> = first.iter().map(clean).collect();
+        let fields: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
         self.check_separator(&fields)?;
         match &self.spec.no_header {
             None => self.header(&fields),
@@ -116,10 +126,11 @@ impl<'a> Reader<'a> {
 
     fn header(&self, fields: &[&str]) -> Result<Vec<String>, Error> {
         let numbers = fields.iter().filter(|f| f.parse::<f64>().is_ok()).count();
-        let counted = fields.windows(2).all(|w| match (w[0].parse(), w[1].parse()) {
-            (Ok(a), Ok(b)) => i64::wrapping_add(a, 1) == b,
-            _ => false,
-        });
+        let counted =
+            fields.windows(2).all(|w| match (w[0].parse::<i64>(), w[1].parse::<i64>()) {
+                (Ok(a), Ok(b)) => a.wrapping_add(1) == b,
+                _ => false,
+            });
         if numbers == fields.len() && !(counted && fields.len() > 1) {
             let shown = fields.iter().take(4).copied().collect::<Vec<_>>().join(", ");
             return Err(self
@@ -156,25 +167,24 @@ impl<'a> Reader<'a> {
     /// numbers (it is then marked in `as_text`).
     fn cells(
         &self,
-        bytes: &[u8],
+        text: &str,
         names: &[String],
         as_text: &mut [bool],
     ) -> Result<Option<Columns>, Error> {
         let mut columns: Vec<ColumnBuilder> =
             as_text.iter().map(|&t| ColumnBuilder::new(t)).collect();
-        let (mut lines, mut record) = (Vec::new(), ByteRecord::new());
-        let mut reader = self.open(bytes);
+        let mut records = Records::new(text, self.separator);
+        let (mut lines, mut fields) = (Vec::new(), Vec::new());
         let mut again = false;
         if self.spec.no_header.is_none() {
-            next(&mut reader, &mut record, self.file)?;
+            self.next(&mut records, &mut fields)?;
         }
-        while next(&mut reader, &mut record, self.file)? {
-            let line = line_of(bytes, &record);
-            if record.len() != names.len() {
-                return Err(self.ragged(line, names.len(), record.len()).into());
+        while let Some(line) = self.next(&mut records, &mut fields)? {
+            if fields.len() != names.len() {
+                return Err(self.ragged(line, names.len(), fields.len()).into());
             }
             lines.push(line);
-            for (i, field) in record.iter().enumerate() {
+            for (i, field) in fields.iter().enumerate() {
                 if !columns[i].push(self.field(field)) && !as_text[i] {
                     (as_text[i], again) = (true, true);
                 }
@@ -194,9 +204,9 @@ impl<'a> Reader<'a> {
             .way_out("mend the line; a field that holds the separator needs quotes")
     }
 
-    /// The trimmed field, or `None` where it is missing.
-    fn field<'b>(&self, field: &'b [u8]) -> Option<&'b str> {
-        let mut text = clean(field);
+    /// The field, or `None` where it is missing.
+    fn field<'b>(&self, field: &'b str) -> Option<&'b str> {
+        let mut text = field;
         if !self.strip.is_empty() {
             text = text.trim_end_matches(self.strip.as_slice()).trim_end();
         }
@@ -206,39 +216,6 @@ impl<'a> Reader<'a> {
             || self.spec.missing.iter().any(|m| m == text);
         if missing { None } else { Some(text) }
     }
-}
-
-/// Trims; quotes that the reader kept because of a blank before them go too.
-fn clean(field: &[u8]) -> &str {
-    // The whole file was checked to be UTF-8, and fields end at ASCII.
-    let text = std::str::from_utf8(field).unwrap_or("").trim();
-    match text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
-        Some(inner) => inner.trim(),
-        None => text,
-    }
-}
-
-fn next(
-    reader: &mut csv::Reader<&[u8]>,
-    record: &mut ByteRecord,
-    file: &str,
-) -> Result<bool, Error> {
-    reader
-        .read_byte_record(record)
-        .map_err(|e| DataProblem::new(file, e.to_string()).into())
-}
-
-/// The line on which a record stands. The reader counts from before blank lines, so those that
-/// it skipped are added.
-fn line_of(bytes: &[u8], record: &ByteRecord) -> u32 {
-    let Some(position) = record.position() else { return 0 };
-    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let skipped = bytes.get(start..).unwrap_or(&[]).iter();
-    let blank =
-        skipped.take_while(|b| matches!(b, b'\n' | b'\r')).filter(|&&b| b == b'\n');
-    u32::try_from(position.line())
-        .unwrap_or(u32::MAX)
-        .saturating_add(blank.count() as u32)
 }
 
 /// Collects a column of words.
