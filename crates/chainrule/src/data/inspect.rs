@@ -17,6 +17,7 @@ use chainrule_graph::syntax::settings::{
 };
 
 use super::columns::{Code, Coder, distinct, finite};
+use super::report::called;
 use super::select::listed;
 use super::source::{Cells, RawColumn, Source, read_source};
 use crate::error::{DataProblem, Error};
@@ -93,6 +94,11 @@ pub fn read_guessing(folder: &Path, file: &str) -> Result<(Source, DataSpec), Er
         for separator in [None, Some(';'), Some('\t'), Some('|')] {
             spec = DataSpec { no_header: no_header.clone(), separator, ..spec };
             match read_source(folder, file, &spec) {
+                Ok(source) if no_header.is_none() && header_is_a_row(&source) => {
+                    spec.no_header = Some(Vec::new());
+                    let source = read_source(folder, file, &spec)?;
+                    return with_missing(folder, file, source, spec);
+                }
                 Ok(source) if separator.is_none() || source.columns.len() > 1 => {
                     return with_missing(folder, file, source, spec);
                 }
@@ -103,6 +109,14 @@ pub fn read_guessing(folder: &Path, file: &str) -> Result<(Source, DataSpec), Er
         }
     }
     Err(first_error.unwrap_or_else(|| DataProblem::new(file, "cannot be read").into()))
+}
+
+/// A name of a column that also stands among its words is no name.
+fn header_is_a_row(source: &Source) -> bool {
+    source.columns.iter().any(|c| match &c.cells {
+        Cells::Text(text) => text.words.contains(&c.name),
+        Cells::Number(_) | Cells::Byte(_) => false,
+    })
 }
 
 fn with_missing(
@@ -140,7 +154,7 @@ pub fn propose(
     let (task, classes) = task(source, target, &mut reasons)?;
     for column in columns.iter().filter(|c| c.name != source.columns[target].name) {
         if let ColumnKind::Excluded(why) = &column.kind {
-            reasons.push(format!("{} is left out: {why}", column.name));
+            reasons.push(format!("{} is left out: {why}", called(&column.name)));
         }
     }
     let spec = line(source, spec, target, &task, &columns, &mut reasons)?;
@@ -165,10 +179,13 @@ fn find_target(
         });
     }
     let usual = ["target", "label", "class", "y"];
-    let called = names().position(|n| usual.contains(&n.to_lowercase().as_str()));
-    let at = called.unwrap_or(source.columns.len() - 1);
-    let why = if called.is_some() { "by its name" } else { "as the last column" };
-    reasons.push(format!("{} is taken as the target, {why}", source.columns[at].name));
+    let usually = names().position(|n| usual.contains(&n.to_lowercase().as_str()));
+    let at = usually.unwrap_or(source.columns.len() - 1);
+    let why = if usually.is_some() { "by its name" } else { "as the last column" };
+    reasons.push(format!(
+        "{} is taken as the target, {why}",
+        called(&source.columns[at].name)
+    ));
     Ok(at)
 }
 
@@ -233,7 +250,7 @@ fn task(
     let column = &source.columns[target];
     let all: Vec<u32> = (0..u32::try_from(source.rows).unwrap_or(u32::MAX)).collect();
     let (values, _) = distinct(column, &all);
-    let (name, n) = (&column.name, values.len());
+    let (name, n) = (&called(&column.name), values.len());
     if n < 2 {
         let message = format!("expected a target with different values, found {n}");
         return Err(DataProblem::new(&source.name, message).column(name).into());

@@ -2,6 +2,8 @@
 //!
 //! In: counted by `prepare` and `apply`. Out: plain data, and [`Report::lines`] in words.
 
+use super::select::listed;
+
 /// What was done to one table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -58,24 +60,34 @@ impl Report {
         let mut lines = vec![self.rows_line()];
         lines.extend(self.shapes.iter().map(shape_line));
         lines.extend(self.classes.iter().map(|(key, counts)| classes_line(key, counts)));
-        lines.extend(self.filled.iter().map(|c| {
-            format!(
-                "{}: {} missing, filled with the median {}",
-                c.column, c.cells, c.value
-            )
-        }));
-        lines.extend(self.missing_category.iter().map(|c| {
-            format!("{}: {} missing, a category of its own", c.column, c.cells)
-        }));
-        lines.extend(self.unseen.iter().map(|c| {
-            let text = "not met in training, as zeros";
-            format!("{}: {} {text} (such as {})", c.column, c.cells, c.value)
-        }));
-        lines.extend(self.constant.iter().map(|column| {
-            format!("{column}: one value only in the training part, it teaches nothing")
-        }));
+        counted(
+            &mut lines,
+            &self.filled,
+            "missing cells filled with the training median",
+            |c| format!("{} missing, filled with the median {}", c.cells, c.value),
+        );
+        let own = "missing cells as a category of their own";
+        counted(&mut lines, &self.missing_category, own, |c| {
+            format!("{} missing, a category of its own", c.cells)
+        });
+        counted(&mut lines, &self.unseen, "cells not met in training, as zeros", |c| {
+            format!("{} not met in training, as zeros (such as {})", c.cells, c.value)
+        });
+        lines.extend(self.constant_line());
         lines.extend(self.remarks.iter().cloned());
         lines
+    }
+
+    fn constant_line(&self) -> Option<String> {
+        let text = "one value only in the training part";
+        match self.constant.as_slice() {
+            [] => None,
+            [one] => Some(format!("{}: {text}, it teaches nothing", called(one))),
+            all => {
+                let names = listed(all.iter().map(String::as_str), MOST);
+                Some(format!("{} columns with {text}: {names}", all.len()))
+            }
+        }
     }
 
     fn rows_line(&self) -> String {
@@ -98,6 +110,31 @@ impl Report {
         merge(&mut self.unseen, other.unseen);
         self.remarks.extend(other.remarks);
     }
+}
+
+/// As many columns get a line of their own each; more share one.
+const MOST: usize = 8;
+
+fn counted(
+    lines: &mut Vec<String>,
+    counts: &[Count],
+    what: &str,
+    one: impl Fn(&Count) -> String,
+) {
+    if counts.len() <= MOST {
+        lines.extend(counts.iter().map(|c| format!("{}: {}", called(&c.column), one(c))));
+        return;
+    }
+    let cells: usize = counts.iter().map(|c| c.cells).sum();
+    let names = listed(counts.iter().map(|c| c.column.as_str()), MOST);
+    let columns = counts.len();
+    lines.push(format!("{} {what}, in {columns} columns: {names}", grouped(cells)));
+}
+
+/// A column of a file without header is called by its number; then it is said what it is.
+pub(super) fn called(column: &str) -> String {
+    let number = column.bytes().all(|b| b.is_ascii_digit());
+    if number { format!("column {column}") } else { column.to_owned() }
 }
 
 fn merge(counts: &mut Vec<Count>, more: Vec<Count>) {

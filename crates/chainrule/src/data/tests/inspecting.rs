@@ -64,6 +64,13 @@ fn separators_headers_and_markers_are_found() {
 }
 
 #[test]
+fn a_first_row_of_words_is_no_header() {
+    let (_, line, reasons) = proposed("1,u,no\n2,v,yes\n4,u,no\n7,u,yes\n", None);
+    assert!(line.ends_with("y = 3, hold out 20 % stratified, no header"), "{line}");
+    assert!(reasons.contains("column 3 has two values (no, yes)"), "{reasons}");
+}
+
+#[test]
 fn an_unknown_target_names_the_nearest() {
     let folder = Folder::with(&[("a.csv", b"income,y\n1,2\n3,4\n")]);
     let (source, spec) = read_guessing(folder.path(), "a.csv").unwrap();

@@ -258,3 +258,15 @@ fn a_later_file_without_header_may_lack_the_target() {
         assert!(wrong.contains("expected 3 columns, or 2 without the targets, found 4"));
     }
 }
+
+#[test]
+fn many_columns_of_one_kind_share_a_line() {
+    let names: Vec<String> = (1..=12).map(|i| format!("p{i}")).collect();
+    let zeros = ["0"; 12].join(",");
+    let text = format!("{},y\n{zeros},1\n{zeros},2\n", names.join(","));
+    let loaded = csv(&text, "a.csv, x = p*, y = y", None);
+    let lines = loaded.prepared.report.lines();
+    let expected = "12 columns with one value only in the training part: p1, p2, p3, p4, p5, p6, \
+                    p7, p8 and 4 more";
+    assert_eq!(lines.last().unwrap(), expected);
+}

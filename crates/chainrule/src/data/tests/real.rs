@@ -80,6 +80,7 @@ fn every_table_gets_a_proposal_that_can_be_trained() {
         ("penguins.csv", Some("species"), Task::Classes),
         ("mpg.csv", Some("mpg"), Task::Regression),
         ("banknote_authentication.csv", None, Task::Binary),
+        ("adult-train.csv.gz", None, Task::Binary),
         ("winequality-red.csv", None, Task::Regression),
         ("winequality-white.csv", None, Task::Regression),
         ("diamonds.csv.gz", Some("price"), Task::Regression),
