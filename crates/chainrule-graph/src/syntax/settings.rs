@@ -6,13 +6,15 @@
 //! data: "my digits.csv.gz", x = p* -p1 / log / standardized, y = digit, hold out 20 % stratified
 //! ```
 //! Words end at blanks and at `= / < [ ]`; quotes (`"a b"`, `'a b'`; `""` inside stands for one)
-//! make a literal name. Several clauses for one symbol stack in their order. Several files joined
-//! by ` + ` stand side by side. Deliberately absent: files, and the canonical spelling of symbols
-//! (a clause keeps the symbol as written; the parser of the file knows the spellings).
+//! make a literal name. The slash may be left out before `log` and `standardized`. Several clauses
+//! for one symbol stack in their order. Several files joined by ` + ` stand side by side.
+//! Deliberately absent: files, and the canonical spelling of symbols (a clause keeps the symbol as
+//! written; the parser of the file knows the spellings).
 
 use crate::diag::Span;
 
 mod near;
+mod parts;
 mod print;
 mod read;
 #[cfg(test)]
@@ -111,7 +113,7 @@ impl Selector {
     pub fn column(name: &str) -> Self {
         let plain = print::is_bare(name)
             && !name.contains('*')
-            && read::parse_range(name).is_none();
+            && parts::parse_range(name).is_none();
         if plain { Self::Glob(name.to_owned()) } else { Self::Exact(name.to_owned()) }
     }
 }
