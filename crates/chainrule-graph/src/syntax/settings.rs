@@ -8,8 +8,7 @@
 //! Words end at blanks and at `= / < [ ]`; quotes (`"a b"`, `'a b'`; `""` inside stands for one)
 //! make a literal name. The slash may be left out before `log` and `standardized`. Several clauses
 //! for one symbol stack in their order. Several files joined by ` + ` stand side by side.
-//! Deliberately absent: files, and the canonical spelling of symbols (a clause keeps the symbol as
-//! written; the parser of the file knows the spellings).
+//! Deliberately absent: files.
 
 use crate::diag::Span;
 
@@ -60,7 +59,7 @@ pub struct DataSpec {
 /// `symbol = columns [/ number | standardized | log]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnClause {
-    /// Key of the symbol.
+    /// Key of the symbol, in its canonical spelling.
     pub symbol: String,
     /// Which columns, in order.
     pub selectors: Vec<Selector>,

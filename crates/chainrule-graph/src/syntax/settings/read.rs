@@ -4,6 +4,7 @@
 //! fit. Deliberately absent: whether files and columns exist.
 
 use crate::diag::{Code, Diagnostic, Edit, Span};
+use crate::syntax::names::canonical;
 
 use super::parts::{
     ITEMS, NO_TRANSFORM, ORDINAL, end_of_columns, is_transform_word, joined, one_char,
@@ -129,7 +130,7 @@ impl Reader {
             let message = format!("expected columns behind `{} =`", item[0].text);
             return self.error(item, message);
         }
-        let (symbol, span) = (item[0].text.clone(), self.span(item));
+        let (symbol, span) = (canonical(&item[0].text), self.span(item));
         self.spec.columns.push(ColumnClause { symbol, selectors, transforms, span });
     }
 

@@ -71,6 +71,7 @@ fn several_spellings_are_read() {
         slashes
     );
     assert_eq!(read("x = log, y = a \"log\"").columns[0].transforms, []);
+    assert_eq!(read("x_{1} = a").columns[0].symbol, "x1");
     assert_eq!(read("").file, None);
 }
 
