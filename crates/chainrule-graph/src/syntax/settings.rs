@@ -91,3 +91,9 @@ pub fn parse_data(text: &str, base: usize) -> (DataSpec, Vec<crate::diag::Diagno
     let span = Span::new(base, base + text.len());
     (DataSpec { span, ..DataSpec::default() }, Vec::new())
 }
+
+/// Writes what stands behind `data:`.
+#[must_use]
+pub fn print_data(spec: &DataSpec) -> String {
+    spec.file.clone().unwrap_or_default()
+}
