@@ -15,6 +15,7 @@ mod expr;
 mod functions;
 #[cfg(test)]
 mod fuzz;
+pub mod latex;
 mod lexer;
 mod lines;
 mod names;
