@@ -102,8 +102,12 @@ impl Parser<'_> {
 
     /// `log ŷ`: a single name may follow; anything else needs brackets.
     fn call_without_brackets(&mut self, func: Name, token: &Token) -> ExprKind {
+        // `ones` without a size is the column of ones that a derivation prints as 𝟏.
+        if token.is_word("ones") {
+            return ExprKind::Name(Name { key: "𝟏".to_string(), ..func });
+        }
         let Some(next) = self.peek().filter(|t| self.starts_atom(t)) else {
-            return self.function_as_value(func, token);
+            return ExprKind::Name(func);
         };
         let single = next.ident().is_some_and(|i| {
             self.locals.contains(&i.key) || !self.scope.is_function(&i.key)
@@ -114,7 +118,7 @@ impl Parser<'_> {
         if !single {
             let start = next.span;
             let broken = self.broken;
-            let value = self.postfixes();
+            let value = self.guarded(Self::postfixes);
             self.broken = broken;
             self.needs_brackets(&func, start.to(value.span));
             let args = vec![Arg { name: None, value }];
@@ -125,14 +129,6 @@ impl Parser<'_> {
         let value = Expr { kind: ExprKind::Name(name), span };
         self.single_name_only(&func, span);
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
-    }
-
-    /// `ones` alone is the column of ones that the derivation prints as 𝟏.
-    fn function_as_value(&mut self, func: Name, token: &Token) -> ExprKind {
-        if func.key == "ones" && token.is_word("ones") {
-            return ExprKind::Name(Name { key: "𝟏".to_string(), ..func });
-        }
-        ExprKind::Name(func)
     }
 
     fn needs_brackets(&mut self, func: &Name, span: Span) {
@@ -146,7 +142,7 @@ impl Parser<'_> {
 
     /// `log ŷ q` and `log ŷ²` can be read in two ways.
     fn single_name_only(&mut self, func: &Name, arg: Span) {
-        let Some(next) = self.peek() else { return };
+        let Some(next) = self.peek().filter(|_| !self.broken) else { return };
         let power =
             next.is("^") && !self.transposes() || matches!(next.tok, Tok::Power(_));
         if !power && !self.starts_atom(next) || next.is("[") && !next.space {
@@ -262,24 +258,13 @@ impl Parser<'_> {
 
     fn root(&mut self, span: Span) -> ExprKind {
         self.at += 1;
-        let value = if self.is("{") { self.braces() } else { self.guarded_atom() };
+        let value = if self.is("{") { self.braces() } else { self.guarded(Self::atom) };
         let value = match value.kind {
             ExprKind::Paren(inner) => *inner,
             _ => value,
         };
         let func = Name { key: "sqrt".to_string(), written: "√".to_string(), span };
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
-    }
-
-    /// `√√√…` nests without brackets.
-    fn guarded_atom(&mut self) -> Expr {
-        if self.depth >= super::parser::MAX_DEPTH {
-            return self.too_deep();
-        }
-        self.depth += 1;
-        let atom = self.atom();
-        self.depth -= 1;
-        atom
     }
 
     fn fraction(&mut self) -> ExprKind {
@@ -297,19 +282,13 @@ impl Parser<'_> {
     /// `∑ e`: all entries; it reaches to the next `+` or `−`, as an indexed sum does.
     fn plain_sum(&mut self, span: Span) -> ExprKind {
         self.at += 1;
-        let value = self.summand();
+        let value = self.guarded(Self::summand);
         let func = Name { key: "sum".to_string(), written: "∑".to_string(), span };
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
     }
 
     fn summand(&mut self) -> Expr {
-        if self.depth >= super::parser::MAX_DEPTH {
-            return self.too_deep();
-        }
-        self.depth += 1;
-        let body = self.binary(PRODUCT);
-        self.depth -= 1;
-        body
+        self.binary(PRODUCT)
     }
 
     /// `∑_i e`, `∑_{i=1}^K e`, `∑_{j≠i} e`, `∑_{i,j} e`.
@@ -335,7 +314,7 @@ impl Parser<'_> {
         let to = if self.eat("^") { Some(Box::new(self.bound())) } else { None };
         let locals = self.locals.len();
         self.locals.extend(indices.iter().map(|i| i.key.clone()));
-        let body = self.summand();
+        let body = self.guarded(Self::summand);
         self.locals.truncate(locals);
         let Some(index) = indices.pop() else { return ExprKind::Error };
         let body = Box::new(body);

@@ -19,7 +19,7 @@ use super::token::{Tok, Token, outside_brackets, split};
 /// Repetitions of one loop.
 const MAX_REPEATS: i64 = 10_000;
 /// Words after expansion: nested loops must not exhaust the memory.
-const MAX_TOKENS: usize = 2_000_000;
+const MAX_TOKENS: usize = 500_000;
 /// Loops within loops.
 const MAX_LOOPS: usize = 16;
 

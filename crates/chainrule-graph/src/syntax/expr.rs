@@ -80,6 +80,17 @@ impl Parser<'_> {
         self.slip(diagnostic);
     }
 
+    /// One level deeper.
+    pub(crate) fn guarded(&mut self, read: fn(&mut Self) -> Expr) -> Expr {
+        if self.depth >= MAX_DEPTH {
+            return self.too_deep();
+        }
+        self.depth += 1;
+        let expr = read(self);
+        self.depth -= 1;
+        expr
+    }
+
     pub(crate) fn too_deep(&mut self) -> Expr {
         let message = format!("brackets stand deeper than {MAX_DEPTH} levels");
         let span = self.here();
@@ -180,12 +191,7 @@ impl Parser<'_> {
         let start = self.here();
         if self.is("not") || self.is_word("not") {
             self.at += 1;
-            if self.depth >= MAX_DEPTH {
-                return self.too_deep();
-            }
-            self.depth += 1;
-            let inner = self.binary(NOT);
-            self.depth -= 1;
+            let inner = self.guarded(|p| p.binary(NOT));
             return Expr {
                 kind: ExprKind::Not(Box::new(inner)),
                 span: self.since(start),
@@ -205,12 +211,7 @@ impl Parser<'_> {
             return self.postfixes();
         }
         self.at += 1;
-        if self.depth >= MAX_DEPTH {
-            return self.too_deep();
-        }
-        self.depth += 1;
-        let inner = self.factor();
-        self.depth -= 1;
+        let inner = self.guarded(Self::factor);
         Expr { kind: ExprKind::Neg(Box::new(inner)), span: self.since(start) }
     }
 
@@ -227,6 +228,10 @@ impl Parser<'_> {
 
     /// `1/2m`: reports both readings; the text is then read left to right.
     fn glued_product(&mut self, start: Span, first: &Expr) {
+        // Looking ahead within a look ahead would take exponential time.
+        if self.broken {
+            return;
+        }
         let (at, depth) = (self.at, self.depth);
         let broken = std::mem::replace(&mut self.broken, true);
         while self.glued() && self.peek().is_some_and(|t| self.starts_atom(t)) {
@@ -304,18 +309,11 @@ impl Parser<'_> {
     /// A power groups to the right and takes one atom: `e^-x y` is (e^(−x)) y.
     fn exponent(&mut self) -> Expr {
         let start = self.here();
-        if self.depth >= MAX_DEPTH {
-            return self.too_deep();
+        if !self.eat("-") {
+            return self.exponent_atom(start);
         }
-        self.depth += 1;
-        let expr = if self.eat("-") {
-            let inner = self.exponent();
-            Expr { kind: ExprKind::Neg(Box::new(inner)), span: self.since(start) }
-        } else {
-            self.exponent_atom(start)
-        };
-        self.depth -= 1;
-        expr
+        let inner = self.guarded(Self::exponent);
+        Expr { kind: ExprKind::Neg(Box::new(inner)), span: self.since(start) }
     }
 
     fn exponent_atom(&mut self, start: Span) -> Expr {
@@ -327,7 +325,7 @@ impl Parser<'_> {
         if !self.eat("^") {
             return atom;
         }
-        let upper = self.exponent();
+        let upper = self.guarded(Self::exponent);
         Expr { kind: binary(BinaryOp::Pow, atom, upper), span: self.since(start) }
     }
 

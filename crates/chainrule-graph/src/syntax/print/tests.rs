@@ -66,7 +66,7 @@ fn expressions_are_printed_as_a_lecturer_writes_them() {
         ("z if z <= 0 else 1", "z if z ≤ 0 else 1", "z if z <= 0 else 1"),
         ("[1 -2; 3 4-1]", "[1 −2; 3 4−1]", "[1 -2; 3 4-1]"),
         ("[√2 1]", "[√(2) 1]", "[\\sqrt(2) 1]"),
-        ("|‖a‖ - |b||", "|(‖a‖) − (|b|)|", "|(||a||) - (|b|)|"),
+        ("| ‖a‖ - |b| |", "|(‖a‖) − (|b|)|", "|(||a||) - (|b|)|"),
         ("a·b × c", "a · b × c", "a \\cdot b \\times c"),
         ("𝟏 x", "𝟏 x", "ones x"),
         ("½ z", "½ z", "0.5 z"),
