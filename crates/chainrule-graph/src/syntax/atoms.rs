@@ -62,6 +62,9 @@ impl Parser<'_> {
             self.prime_on_value(&name, function);
             return ExprKind::Name(name);
         }
+        if !function && self.is_call_of_value() {
+            return self.call_of_value(name);
+        }
         if !function {
             return ExprKind::Name(name);
         }
@@ -74,6 +77,43 @@ impl Parser<'_> {
 
     fn is_setting_call(&self, key: &str) -> bool {
         self.calls && self.is("(") && !self.scope.is_symbol(key)
+    }
+
+    /// `z(x, 2)`, `z(a = 1)`, `z()`: no product is written so.
+    fn is_call_of_value(&self) -> bool {
+        if !self.is("(") || self.peek().is_some_and(|t| t.space) {
+            return false;
+        }
+        let named = self.ahead(1).is_some_and(|t| t.ident().is_some())
+            && self.ahead(2).is_some_and(|t| t.is("="));
+        if named || self.ahead(1).is_some_and(|t| t.is(")")) {
+            return true;
+        }
+        let mut depth = 0usize;
+        for token in &self.tokens[self.at..] {
+            match token.tok {
+                Tok::Sym("(" | "[" | "{") => depth += 1,
+                Tok::Sym(")" | "]" | "}") => depth -= 1,
+                Tok::Sym(",") if depth == 1 => return true,
+                _ => {}
+            }
+            if depth == 0 {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// A symbol is G2 here; a name that nothing is known about is left to lowering.
+    fn call_of_value(&mut self, func: Name) -> ExprKind {
+        if self.locals.contains(&func.key) || self.scope.is_symbol(&func.key) {
+            let message =
+                format!("`{}` is a value, here it is called as a function", func.written);
+            let diagnostic = Diagnostic::error(Code::G2, func.span, message);
+            self.slip(diagnostic.hint("a product has one expression in its bracket"));
+        }
+        let args = self.arguments();
+        ExprKind::Call { func, primes: 0, args }
     }
 
     fn primes(&mut self) -> u8 {
@@ -159,20 +199,18 @@ impl Parser<'_> {
         }
         end = end.max(self.previous().end);
         (self.at, self.depth, self.broken) = (at, depth, broken);
-        let f = &func.written;
-        let open = Edit {
-            span: Span { start: func.span.end, end: arg.start },
-            with: "(".to_string(),
-        };
-        let message =
-            format!("without brackets `{f}` takes one name; what follows it is unclear");
+        let whole = func.span.to(Span { start: end, end });
+        let of = |from: u32, to: u32| Span { start: from, end: to }.of(self.scope.text);
+        let (f, shown) = (&func.written, whole.of(self.scope.text));
+        let one = format!("{f}({}){}", of(arg.start, arg.end), of(arg.end, end));
+        let many = format!("{f}({})", of(arg.start, end));
+        let gap = Span { start: func.span.end, end: arg.start };
+        let open = Edit { span: gap, with: "(".to_string() };
+        let message = format!("`{shown}` can be read in two ways");
         self.report(
-            Diagnostic::error(Code::G1, func.span.to(Span { start: end, end }), message)
-                .fix(
-                    format!("if `{f}` takes only the name"),
-                    vec![open.clone(), insert(arg.end, ")")],
-                )
-                .fix(format!("if `{f}` takes all of it"), vec![open, insert(end, ")")]),
+            Diagnostic::error(Code::G1, whole, message)
+                .fix(format!("`{one}`"), vec![open.clone(), insert(arg.end, ")")])
+                .fix(format!("`{many}`"), vec![open, insert(end, ")")]),
         );
     }
 

@@ -202,7 +202,7 @@ impl Expander<'_> {
 
     fn end(&mut self, tokens: &[Token], span: Span) -> Option<i64> {
         let none = |_: &str| false;
-        let scope = Scope::bare(&none);
+        let scope = Scope::bare(&none, "");
         let mut parser = Parser::new(tokens, &scope, self.diagnostics);
         let expr = parser.expression();
         parser.finish();
@@ -250,7 +250,7 @@ fn sizes(blocks: &[Block], overrides: &[(String, f64)]) -> BTreeMap<String, f64>
     let mut sizes: BTreeMap<String, f64> =
         overrides.iter().map(|(k, v)| (super::names::canonical(k), *v)).collect();
     let none = |_: &str| false;
-    let scope = Scope::bare(&none);
+    let scope = Scope::bare(&none, "");
     for block in blocks {
         let tokens = block.joined();
         let wanted =

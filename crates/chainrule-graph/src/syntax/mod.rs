@@ -61,7 +61,7 @@ pub fn parse(
     let blocks = lines::blocks(lines, &mut diagnostics);
     checks::one_spelling(text, &blocks, &mut diagnostics);
     let blocks = expand::expand(blocks, overrides, &mut diagnostics);
-    let scope = Scope::of(&blocks, shipped);
+    let scope = Scope::of(&blocks, shipped, text);
     let mut file = ast::File::default();
     for block in &blocks {
         statements::statements(block, &scope, &mut diagnostics, &mut file.statements);
@@ -78,7 +78,7 @@ pub fn parse_expression(
 ) -> (ast::Expr, Vec<Diagnostic>) {
     let (lines, mut diagnostics) = lexer::lex(text);
     let tokens: Vec<Token> = lines.into_iter().flat_map(|l| l.tokens).collect();
-    let scope = Scope::bare(is_function);
+    let scope = Scope::bare(is_function, text);
     let mut parser = Parser::new(&tokens, &scope, &mut diagnostics);
     let expr = parser.expression();
     parser.finish();
