@@ -8,6 +8,7 @@
 
 pub mod ast;
 mod atoms;
+mod brackets;
 mod checks;
 mod declare;
 mod expand;
@@ -15,6 +16,7 @@ mod expr;
 mod functions;
 #[cfg(test)]
 mod fuzz;
+mod greek;
 mod lexer;
 mod lines;
 mod names;
@@ -23,8 +25,10 @@ mod parser;
 pub mod print;
 #[cfg(test)]
 mod samples;
+mod scan;
 mod scope;
 pub mod settings;
+mod signs;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -33,7 +37,8 @@ mod train;
 
 use crate::diag::Diagnostic;
 
-pub use names::{ascii, canonical, element, fold};
+pub use greek::ascii;
+pub use names::{canonical, element, fold};
 
 use parser::Parser;
 use scope::Scope;

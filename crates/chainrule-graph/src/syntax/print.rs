@@ -10,7 +10,7 @@ mod statements;
 mod tests;
 
 use super::ast::{Arg, BinaryOp, Expr, ExprKind, Index, Name};
-use super::names::ascii;
+use super::greek::ascii;
 
 pub use statements::{print_file, print_statement};
 
