@@ -3,6 +3,7 @@
 
 pub mod data;
 mod error;
+pub mod explain;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};

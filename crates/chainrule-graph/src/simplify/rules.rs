@@ -152,13 +152,13 @@ pub static RULES: &[Rule] = &[
     Rule {
         name: "log of softmax",
         about: "log softmax(z) = z − log Σexp(z)",
-        stage: Stage::Recognise,
+        stage: Stage::Reader,
         apply: stable::log_softmax,
     },
     Rule {
         name: "log of sigmoid",
         about: "log σ(z) = −softplus(−z), log(1 − σ(z)) = −softplus(z)",
-        stage: Stage::Recognise,
+        stage: Stage::Reader,
         apply: stable::log_sigmoid,
     },
     Rule {

@@ -17,6 +17,7 @@ mod functions;
 #[cfg(test)]
 mod fuzz;
 mod greek;
+pub mod latex;
 mod lexer;
 mod lines;
 mod names;
