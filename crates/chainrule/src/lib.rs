@@ -1,4 +1,7 @@
 //! Equations in, trained network out, every number accounted for.
 #![forbid(unsafe_code)]
 
+pub mod plan;
+pub mod run;
+
 pub use chainrule_graph as graph;
