@@ -36,6 +36,10 @@ pub struct Statement {
 }
 
 /// The forms of language.md section 1.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a file has tens of statements, not millions"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum StatementKind {
     /// `input x : D`, `param W : H×D ~ he`, or a shape without a role `z : 4×1`.

@@ -1,4 +1,94 @@
 //! Text → tree and diagnostics; reading cannot fail.
+//!
+//! In: the text of a `.chain` file, which names are shipped functions, sizes from the command
+//! line. Out: [`Parsed`]. The way: characters → words ([`lexer`]) → blocks of lines ([`lines`]) →
+//! `for` expanded ([`expand`]) → statements. Invariants: spans point into the text as given;
+//! whatever is printed ([`print`]) reads back as the same tree. Deliberately absent: shapes,
+//! roles, unknown names; lowering looks at those.
 
 pub mod ast;
+mod atoms;
+mod checks;
+mod declare;
+mod expand;
+mod expr;
+mod functions;
+mod lexer;
+mod lines;
+mod names;
+pub(crate) mod nearest;
+mod parser;
+pub mod print;
+#[cfg(test)]
+mod samples;
+mod scope;
 pub mod settings;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod token;
+mod train;
+
+use crate::diag::Diagnostic;
+
+pub use names::{ascii, canonical, element, fold};
+
+use parser::Parser;
+use scope::Scope;
+use token::Token;
+
+/// A file as read.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// What could be read.
+    pub file: ast::File,
+    /// What could not, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a file. `shipped` tells whether a name is a function of the prelude, or an alias of
+/// one: it is asked with the name as written and with its [`fold`]ed form. `overrides` are sizes
+/// from the command line; they reach the ranges of `for` only.
+#[must_use]
+pub fn parse(
+    text: &str,
+    shipped: &dyn Fn(&str) -> bool,
+    overrides: &[(String, f64)],
+) -> Parsed {
+    let (lines, mut diagnostics) = lexer::lex(text);
+    let blocks = lines::blocks(lines, &mut diagnostics);
+    checks::one_spelling(text, &blocks, &mut diagnostics);
+    let blocks = expand::expand(blocks, overrides, &mut diagnostics);
+    let scope = Scope::of(&blocks, shipped);
+    let mut file = ast::File::default();
+    for block in &blocks {
+        statements::statements(block, &scope, &mut diagnostics, &mut file.statements);
+    }
+    checks::sort(&mut diagnostics);
+    Parsed { file, diagnostics }
+}
+
+/// Reads one expression, for a question or a setting.
+#[must_use]
+pub fn parse_expression(
+    text: &str,
+    is_function: &dyn Fn(&str) -> bool,
+) -> (ast::Expr, Vec<Diagnostic>) {
+    let (lines, mut diagnostics) = lexer::lex(text);
+    let tokens: Vec<Token> = lines.into_iter().flat_map(|l| l.tokens).collect();
+    let scope = Scope::bare(is_function);
+    let mut parser = Parser::new(&tokens, &scope, &mut diagnostics);
+    let expr = parser.expression();
+    parser.finish();
+    checks::sort(&mut diagnostics);
+    (expr, diagnostics)
+}
+
+/// Every name that is written in a file, with its place (for fixes that replace one).
+#[must_use]
+pub fn names_in(text: &str) -> Vec<(crate::diag::Span, String)> {
+    let (lines, _) = lexer::lex(text);
+    let tokens = lines.iter().flat_map(|l| &l.tokens);
+    let named = tokens.filter(|t| t.ident().is_some());
+    named.map(|t| (t.span, t.span.of(text).to_string())).collect()
+}

@@ -1,0 +1,399 @@
+//! What is said when something does not fit: expected, found, where each came from.
+//!
+//! In: trees and nodes of the operands. Out: diagnostics without fixes that replace symbols
+//! (`suggest` finds those on the whole file).
+
+use crate::diag::{Code, Diagnostic, Edit, Span, line_column};
+use crate::graph::{Binary, NodeId, Op};
+use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, Function};
+use crate::syntax::nearest::nearest;
+
+use super::expr::Scope;
+use super::{Lowerer, Meaning};
+
+type Operand<'e> = (&'e Expr, NodeId);
+
+impl Lowerer<'_> {
+    fn line(&self, span: Span) -> usize {
+        line_column(&self.origins.text, span.start).0
+    }
+
+    /// The text of an expression in the file.
+    pub(crate) fn said(&self, e: &Expr) -> String {
+        e.span.of(&self.origins.text).trim().to_string()
+    }
+
+    /// "W2 is K×Da (line 8: W2 : K×Da)".
+    fn origin(&self, (e, n): Operand<'_>) -> String {
+        let shape = self.shape(n);
+        let text = self.said(e);
+        let ExprKind::Name(name) = &strip(e).kind else {
+            return format!("{text} is {shape}");
+        };
+        let Some(place) = self.origins.places.get(&name.key) else {
+            return format!("{text} is {shape}");
+        };
+        let line = self.line(*place);
+        let declared = place.of(&self.origins.text).trim();
+        let from = match self.forced(name.key.as_str(), n) {
+            Some(other) => format!("line {line}; {other}"),
+            None if declared.contains(['×', ':', '=']) => {
+                format!("line {line}: {declared}")
+            }
+            None => format!("line {line}"),
+        };
+        format!("{text} is {shape} ({from})")
+    }
+
+    /// "also forced by line 1: z1 = W1 x + b1, W1 Da×Dx": another product that the symbol is in.
+    fn forced(&self, key: &str, n: NodeId) -> Option<String> {
+        let product = |node: &crate::graph::Node| {
+            node.op == Op::MatMul && node.args.len() == 2 && node.args[1] == n
+        };
+        let (_, node) = self.g.iter().find(|(_, node)| product(node))?;
+        let other = node.args[0];
+        let (name, _) = self.names.iter().find(|(_, m)| **m == Meaning::Node(other))?;
+        let line = self.line(node.span);
+        let equation = self.origins.text.lines().nth(line - 1)?.trim();
+        let equation = equation.split('#').next()?.trim();
+        (name != key).then(|| {
+            format!(
+                "also forced by line {line}: {equation}, {name} {}",
+                self.shape(other)
+            )
+        })
+    }
+
+    /// S1: the columns of the left are not the rows of the right.
+    pub(crate) fn misfit_product(
+        &mut self,
+        a: Operand<'_>,
+        b: Operand<'_>,
+        span: Span,
+    ) -> Diagnostic {
+        let a = last_factor(self, a);
+        let text =
+            format!("the product {} {} does not fit", self.said(a.0), self.said(b.0));
+        let (s, t) = (self.shape(a.1), self.shape(b.1));
+        Diagnostic::error(Code::S1, a.0.span.to(b.0.span).to(span_end(span)), text)
+            .label(a.0.span, self.origin(a))
+            .label(b.0.span, self.origin(b))
+            .with_note(format!(
+                "a product needs columns of the left = rows of the right: {} ≠ {}",
+                s.cols, t.rows
+            ))
+    }
+
+    pub(crate) fn misfit_dot(
+        &mut self,
+        a: Operand<'_>,
+        b: Operand<'_>,
+        span: Span,
+    ) -> Diagnostic {
+        let text = format!("{} · {} does not fit", self.said(a.0), self.said(b.0));
+        Diagnostic::error(Code::S1, span, text)
+            .label(a.0.span, self.origin(a))
+            .label(b.0.span, self.origin(b))
+            .with_note("`·` is a scalar factor or the inner product of two columns of one length")
+    }
+
+    /// `*` between two arrays: which product is meant?
+    pub(crate) fn which_product(
+        &mut self,
+        a: Operand<'_>,
+        b: Operand<'_>,
+        span: Span,
+    ) -> Diagnostic {
+        let (x, y) = (self.said(a.0), self.said(b.0));
+        let text = format!("`*` between {x} and {y} could mean two products");
+        let mut d = Diagnostic::error(Code::G1, span, text)
+            .label(a.0.span, self.origin(a))
+            .label(b.0.span, self.origin(b));
+        let between = Span { start: a.0.span.end, end: b.0.span.start };
+        let (s, t) = (self.shape(a.1), self.shape(b.1));
+        if self.dims.equal(&s.cols, &t.rows) {
+            let edit = Edit { span: between, with: " ".to_string() };
+            d = d.fix(format!("the matrix product: {x} {y}"), vec![edit]);
+        }
+        if s == t {
+            let edit = Edit { span: between, with: " ⊙ ".to_string() };
+            d = d.fix(format!("entry by entry: {x} ⊙ {y}"), vec![edit]);
+        }
+        d
+    }
+
+    /// G1: `a ⊙ W b` has two readings.
+    pub(crate) fn ambiguous_odot(
+        &mut self,
+        a: &Expr,
+        mid: &Expr,
+        b: &Expr,
+        span: Span,
+    ) -> Option<Diagnostic> {
+        let text = format!(
+            "`{}` can be read in two ways: a matrix product to the right of ⊙ needs a bracket",
+            span.of(&self.origins.text)
+        );
+        let open = |at: u32| Span { start: at, end: at };
+        let edit = |at: u32, with: &str| Edit { span: open(at), with: with.to_string() };
+        let (m, w) = (self.said(mid), self.said(b));
+        Some(
+            Diagnostic::error(Code::G1, span, text)
+                .fix(
+                    format!("({m} {w}) first"),
+                    vec![edit(mid.span.start, "("), edit(b.span.end, ")")],
+                )
+                .fix(
+                    format!("({}) first", self.said(a)),
+                    vec![edit(a.span.start, "("), edit(a.span.end, ")")],
+                ),
+        )
+    }
+
+    /// S2: a sum of two shapes.
+    pub(crate) fn misfit_sum(
+        &mut self,
+        a: Operand<'_>,
+        b: Operand<'_>,
+        span: Span,
+    ) -> Diagnostic {
+        let (s, t) = (self.shape(a.1), self.shape(b.1));
+        let text =
+            format!("the sum of {} and {} does not fit", self.said(a.0), self.said(b.0));
+        Diagnostic::error(Code::S2, span, text)
+            .label(a.0.span, self.origin(a))
+            .label(b.0.span, self.origin(b))
+            .with_note(format!("a sum needs equal shapes: {s} and {t}"))
+    }
+
+    /// S3: entry by entry between two shapes.
+    pub(crate) fn misfit_entrywise(
+        &mut self,
+        op: Binary,
+        a: Operand<'_>,
+        b: Operand<'_>,
+        span: Span,
+    ) -> Diagnostic {
+        let (s, t) = (self.shape(a.1), self.shape(b.1));
+        let sign = crate::ops::elementwise::binary(op).sign;
+        let text = match op {
+            Binary::Eq => {
+                format!("{} and {} do not have one shape", self.said(a.0), self.said(b.0))
+            }
+            _ => format!("{} {sign} {} does not fit", self.said(a.0), self.said(b.0)),
+        };
+        Diagnostic::error(Code::S3, span, text)
+            .label(a.0.span, self.origin(a))
+            .label(b.0.span, self.origin(b))
+            .with_note(format!(
+                "entry by entry needs equal shapes, or a number: {s} and {t}"
+            ))
+    }
+
+    pub(crate) fn misfit_stack(
+        &mut self,
+        a: Operand<'_>,
+        b: Operand<'_>,
+        span: Span,
+    ) -> Diagnostic {
+        let text = "parts on top of each other need as many columns each";
+        Diagnostic::error(Code::S2, span, text)
+            .label(a.0.span, self.origin(a))
+            .label(b.0.span, self.origin(b))
+    }
+
+    /// Two arguments of one function that should have one shape.
+    pub(crate) fn misfit_arguments(
+        &mut self,
+        f: &Function,
+        a: &(Option<Expr>, NodeId),
+        b: &(Option<Expr>, NodeId),
+        span: Span,
+    ) -> Diagnostic {
+        let (s, t) = (self.shape(a.1), self.shape(b.1));
+        let mut d = Diagnostic::error(
+            Code::S3,
+            span,
+            format!("{} needs arguments of one shape: {s} and {t}", f.name.written),
+        );
+        for (e, n) in [a, b] {
+            if let Some(e) = e {
+                d = d.label(e.span, self.origin((e, *n)));
+            }
+        }
+        d
+    }
+
+    pub(crate) fn wrong_argument(
+        &self,
+        f: &Function,
+        arg: &Arg,
+        found: usize,
+        span: Span,
+    ) -> Diagnostic {
+        let names: Vec<&str> = f.params.iter().map(|p| p.name.written.as_str()).collect();
+        let list = names.join(", ");
+        match &arg.name {
+            Some(n) => {
+                let text =
+                    format!("`{}` has no argument `{}`", f.name.written, n.written);
+                Diagnostic::error(Code::N1, n.span, text)
+                    .hint(format!("its arguments: {list}"))
+            }
+            None => {
+                let text = format!(
+                    "`{}` takes {} argument{}, found {found}",
+                    f.name.written,
+                    names.len(),
+                    if names.len() == 1 { "" } else { "s" }
+                );
+                Diagnostic::error(Code::G2, span, text)
+                    .hint(format!("its arguments: {list}"))
+            }
+        }
+    }
+
+    /// Prediction first in a loss, or scores where a probability is expected (rule 11).
+    pub(crate) fn check_probability(
+        &mut self,
+        f: &Function,
+        given: &[(Option<Expr>, NodeId)],
+        span: Span,
+    ) {
+        let logs =
+            ["cross_entropy", "binary_cross_entropy"].contains(&f.name.key.as_str());
+        if !logs || given.len() < 2 {
+            return;
+        }
+        let (Some(a), Some(b)) = (&given[0].0, &given[1].0) else { return };
+        if self.is_target(given[1].1) && !self.is_target(given[0].1) {
+            let (x, y) = (self.said(a), self.said(b));
+            let text = format!("{} takes the target first", f.name.written);
+            let edits = vec![
+                Edit { span: a.span, with: y.clone() },
+                Edit { span: b.span, with: x.clone() },
+            ];
+            let d = Diagnostic::error(Code::M1, span, text)
+                .fix(format!("{}({y}, {x})", f.name.written), edits);
+            self.error(d);
+            return;
+        }
+        if !self.is_probability(given[1].1) {
+            let y = self.said(b);
+            let squash =
+                if f.name.key == "cross_entropy" { "softmax" } else { "sigmoid" };
+            let text = format!("`{y}` is not known to be a probability");
+            let d = Diagnostic::warning(Code::M1, b.span, text).hint(format!(
+                "put {squash} in front: {}({}, {squash}({y}))",
+                f.name.written,
+                self.said(a)
+            ));
+            self.diags.push(d);
+        }
+    }
+
+    fn is_target(&self, n: NodeId) -> bool {
+        matches!(self.g[n].op, Op::Symbol(s) if self.targets.contains(&s))
+    }
+
+    /// Softmax, sigmoid, or something that keeps to [0, 1]; a plain symbol is trusted.
+    fn is_probability(&self, n: NodeId) -> bool {
+        let arg = |i: usize| self.g[n].args[i];
+        match &self.g[n].op {
+            Op::Call(f, _) => {
+                let name = self.functions.get(*f).name.key.as_str();
+                let own = f.0 as usize >= self.functions.shipped;
+                own || matches!(name, "softmax" | "sigmoid" | "hard_sigmoid" | "step")
+            }
+            Op::Symbol(_) | Op::Fill(..) | Op::Slot(..) => true,
+            Op::Binary(Binary::Div | Binary::XDivY) => true,
+            Op::Binary(_) => self.is_probability(arg(0)) || self.is_probability(arg(1)),
+            Op::Transpose | Op::Slice(_) => self.is_probability(arg(0)),
+            Op::Stack => self.g[n].args.iter().all(|&a| self.is_probability(a)),
+            _ => false,
+        }
+    }
+
+    /// N1, with the nearest names and the product that was perhaps meant.
+    pub(crate) fn unknown(
+        &mut self,
+        key: &str,
+        written: &str,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
+        if self.functions.find(key).is_some() || super::is_builtin(key) {
+            let text = format!("`{written}` is a function, here stands a value");
+            let d = Diagnostic::error(Code::G2, span, text)
+                .hint(format!("call it: {written}(…)"));
+            return self.error(d);
+        }
+        if self.later.iter().any(|l| l == key) {
+            let own = self.later.first().is_some_and(|l| l == key);
+            let text = match own {
+                true => format!("`{written}` depends on itself"),
+                false => format!("`{written}` is used before it is defined"),
+            };
+            let place = self.origins.places.get(key).copied().unwrap_or_default();
+            let d = Diagnostic::error(Code::N3, span, text).label(place, "defined here");
+            return self.error(d);
+        }
+        let mut d =
+            Diagnostic::error(Code::N1, span, format!("`{written}` is not known"));
+        let names = self.known_names(scope);
+        if let Some((a, b)) = split_product(key, &names) {
+            let with = format!("{a} {b}");
+            d = d.fix(format!("a product: {with}"), vec![Edit { span, with }]);
+        }
+        let all: Vec<&str> = names.iter().map(String::as_str).collect();
+        if let Some(near) = nearest(key, &all) {
+            let edit = Edit { span, with: near.to_string() };
+            d = d.fix(format!("did you mean `{near}`?"), vec![edit]);
+        }
+        if d.hints.is_empty() {
+            d = d.hint(format!(
+                "declare it (param {written} : …) or give it a value ({written} := …)"
+            ));
+        }
+        self.error(d)
+    }
+
+    /// Every name that could stand here.
+    pub(crate) fn known_names(&self, scope: &Scope) -> Vec<String> {
+        let locals = scope.locals.iter().map(|(k, _)| k.clone());
+        let globals = self.names.iter().filter(|(_, m)| **m != Meaning::Dim);
+        let globals = globals.filter(|_| !scope.closed).map(|(k, _)| k.clone());
+        locals.chain(globals).filter(|k| !k.starts_with('\u{0}')).collect()
+    }
+}
+
+/// A left operand `A B` of `A B x`: what touches `x` is `B`.
+fn last_factor<'e>(l: &Lowerer<'_>, (e, n): Operand<'e>) -> Operand<'e> {
+    match &e.kind {
+        ExprKind::Binary(BinaryOp::Space | BinaryOp::At, _, b)
+            if l.g[n].op == Op::MatMul =>
+        {
+            (b, l.g[n].args[1])
+        }
+        _ => (e, n),
+    }
+}
+
+fn span_end(span: Span) -> Span {
+    Span { start: span.end, end: span.end }
+}
+
+fn strip(e: &Expr) -> &Expr {
+    match &e.kind {
+        ExprKind::Paren(x) | ExprKind::Transpose(x) => strip(x),
+        _ => e,
+    }
+}
+
+/// `Wx` as `W x` if both are known.
+fn split_product(key: &str, names: &[String]) -> Option<(String, String)> {
+    let cuts = key.char_indices().map(|(i, _)| i).skip(1);
+    cuts.map(|i| key.split_at(i))
+        .find(|(a, b)| names.iter().any(|n| n == a) && names.iter().any(|n| n == b))
+        .map(|(a, b)| (a.to_string(), b.to_string()))
+}

@@ -1,0 +1,516 @@
+//! Atoms: literals, names, calls, brackets, norms, sums.
+
+use crate::diag::{Code, Diagnostic, Edit, Span};
+
+use super::ast::{Arg, BinaryOp, Expr, ExprKind, Index, Name};
+use super::expr::{PRODUCT, binary};
+use super::parser::{Context, Parser, insert};
+use super::token::{Tok, Token};
+
+impl Parser<'_> {
+    pub(crate) fn atom(&mut self) -> Expr {
+        let start = self.here();
+        let Some(token) = self.peek() else { return self.missing() };
+        let kind = match &token.tok {
+            Tok::Number(value, text) => self.number(*value, text),
+            Tok::Name(_) => self.named(token),
+            Tok::Sym("(") => self.paren(),
+            Tok::Sym("[") => self.square(),
+            Tok::Sym("‖") => self.norm(),
+            Tok::Sym("|") => self.abs(),
+            Tok::Sym("√") => self.root(token.span),
+            Tok::Sym("∑") => self.plain_sum(token.span),
+            Tok::Sym("∑_") => self.indexed_sum(),
+            Tok::Sym("\\frac") => self.fraction(),
+            _ => return self.missing(),
+        };
+        Expr { kind, span: self.since(start) }
+    }
+
+    fn missing(&mut self) -> Expr {
+        self.expected("a value");
+        Expr { kind: ExprKind::Error, span: self.here() }
+    }
+
+    fn number(&mut self, value: f64, text: &str) -> ExprKind {
+        self.at += 1;
+        if text == "1" && self.glued() && self.is("[") && !self.context.literal {
+            return self.indicator();
+        }
+        ExprKind::Number(value, text.to_string())
+    }
+
+    /// `1[z > 0]`.
+    fn indicator(&mut self) -> ExprKind {
+        self.at += 1;
+        let context = Context { condition: true, ..Context::default() };
+        let condition = self.inner(context);
+        self.expect("]");
+        ExprKind::Indicator(Box::new(condition))
+    }
+
+    fn named(&mut self, token: &Token) -> ExprKind {
+        let Some(name) = self.name("a name") else { return ExprKind::Error };
+        let bold_one = matches!(name.key.as_str(), "𝟏" | "𝟙");
+        if bold_one && self.glued() && self.is("[") {
+            return self.indicator();
+        }
+        let primes = self.primes();
+        let function = !self.locals.contains(&name.key)
+            && (self.scope.is_function(&name.key) || self.is_setting_call(&name.key));
+        if primes > 0 && !(function && self.is("(")) {
+            self.prime_on_value(&name, function);
+            return ExprKind::Name(name);
+        }
+        if !function {
+            return ExprKind::Name(name);
+        }
+        if self.is("(") {
+            let args = self.arguments();
+            return ExprKind::Call { func: name, primes, args };
+        }
+        self.call_without_brackets(name, token)
+    }
+
+    fn is_setting_call(&self, key: &str) -> bool {
+        self.calls && self.is("(") && !self.scope.is_symbol(key)
+    }
+
+    fn primes(&mut self) -> u8 {
+        let mut primes = 0u8;
+        while self.glued() && self.eat("'") {
+            primes = primes.saturating_add(1);
+        }
+        primes
+    }
+
+    fn prime_on_value(&mut self, name: &Name, function: bool) {
+        let span = Span { start: name.span.end, end: self.previous().end };
+        if function {
+            let message = format!("the derivative `{}'` needs an argument", name.written);
+            let hint = format!("write `{}'(z)`", name.written);
+            return self.slip(Diagnostic::error(Code::P1, span, message).hint(hint));
+        }
+        let message = format!(
+            "`{}` is not a function: `'` marks a derivative and is never a transpose",
+            name.written
+        );
+        let edit = Edit { span, with: "ᵀ".to_string() };
+        let diagnostic = Diagnostic::error(Code::P1, span, message);
+        self.slip(diagnostic.fix("write the transpose as `ᵀ` (or `^T`)", vec![edit]));
+    }
+
+    /// `log ŷ`: a single name may follow; anything else needs brackets.
+    fn call_without_brackets(&mut self, func: Name, token: &Token) -> ExprKind {
+        let Some(next) = self.peek().filter(|t| self.starts_atom(t)) else {
+            return self.function_as_value(func, token);
+        };
+        let single = next.ident().is_some_and(|i| {
+            self.locals.contains(&i.key) || !self.scope.is_function(&i.key)
+        });
+        if self.context.literal || next.is("[") && !next.space {
+            return ExprKind::Name(func);
+        }
+        if !single {
+            let start = next.span;
+            let broken = self.broken;
+            let value = self.postfixes();
+            self.broken = broken;
+            self.needs_brackets(&func, start.to(value.span));
+            let args = vec![Arg { name: None, value }];
+            return ExprKind::Call { func, primes: 0, args };
+        }
+        let Some(name) = self.name("a name") else { return ExprKind::Error };
+        let span = name.span;
+        let value = Expr { kind: ExprKind::Name(name), span };
+        self.single_name_only(&func, span);
+        ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
+    }
+
+    /// `ones` alone is the column of ones that the derivation prints as 𝟏.
+    fn function_as_value(&mut self, func: Name, token: &Token) -> ExprKind {
+        if func.key == "ones" && token.is_word("ones") {
+            return ExprKind::Name(Name { key: "𝟏".to_string(), ..func });
+        }
+        ExprKind::Name(func)
+    }
+
+    fn needs_brackets(&mut self, func: &Name, span: Span) {
+        let message = format!("a call of `{}` needs brackets", func.written);
+        let gap = Span { start: func.span.end, end: span.start };
+        let open = Edit { span: gap, with: "(".to_string() };
+        let edits = vec![open, insert(span.end, ")")];
+        let diagnostic = Diagnostic::error(Code::P1, span, message);
+        self.slip(diagnostic.fix("write them", edits));
+    }
+
+    /// `log ŷ q` and `log ŷ²` can be read in two ways.
+    fn single_name_only(&mut self, func: &Name, arg: Span) {
+        let Some(next) = self.peek() else { return };
+        let power =
+            next.is("^") && !self.transposes() || matches!(next.tok, Tok::Power(_));
+        if !power && !self.starts_atom(next) || next.is("[") && !next.space {
+            return;
+        }
+        let (at, depth) = (self.at, self.depth);
+        let broken = std::mem::replace(&mut self.broken, true);
+        let mut end = arg.end;
+        if power {
+            self.at -= 1;
+            self.postfixes();
+        } else {
+            self.factor();
+        }
+        end = end.max(self.previous().end);
+        (self.at, self.depth, self.broken) = (at, depth, broken);
+        let f = &func.written;
+        let open = Edit {
+            span: Span { start: func.span.end, end: arg.start },
+            with: "(".to_string(),
+        };
+        let message =
+            format!("without brackets `{f}` takes one name; what follows it is unclear");
+        self.report(
+            Diagnostic::error(Code::G1, func.span.to(Span { start: end, end }), message)
+                .fix(
+                    format!("if `{f}` takes only the name"),
+                    vec![open.clone(), insert(arg.end, ")")],
+                )
+                .fix(format!("if `{f}` takes all of it"), vec![open, insert(end, ")")]),
+        );
+    }
+
+    fn transposes(&self) -> bool {
+        self.ahead(1).is_some_and(|t| t.is("ᵀ") || t.is_word("T"))
+    }
+
+    /// `(a, β = 2)`.
+    pub(crate) fn arguments(&mut self) -> Vec<Arg> {
+        self.expect("(");
+        let mut args = Vec::new();
+        if self.eat(")") {
+            return args;
+        }
+        loop {
+            args.push(self.argument());
+            if self.eat(")") {
+                return args;
+            }
+            if !self.eat(",") {
+                self.expected("`,` or `)`");
+                return args;
+            }
+        }
+    }
+
+    fn argument(&mut self) -> Arg {
+        let named = self.ahead(1).is_some_and(|t| t.is("="))
+            && self.peek().is_some_and(|t| t.ident().is_some());
+        let name = if named { self.name("a name") } else { None };
+        self.at += usize::from(named);
+        Arg { name, value: self.inner(Context::default()) }
+    }
+
+    fn paren(&mut self) -> ExprKind {
+        self.at += 1;
+        let condition = self.context.condition;
+        let inner = self.inner(Context { condition, ..Context::default() });
+        self.expect(")");
+        ExprKind::Paren(Box::new(inner))
+    }
+
+    fn norm(&mut self) -> ExprKind {
+        self.at += 1;
+        let context = Context { bar: Some("‖"), ..Context::default() };
+        let mut parts = vec![self.inner(context)];
+        while self.eat(",") {
+            parts.push(self.inner(context));
+        }
+        self.expect("‖");
+        ExprKind::Norm(self.norm_kind(), parts)
+    }
+
+    /// `_1`, `_2`, `_F` after a norm; 2 and Frobenius are one.
+    fn norm_kind(&mut self) -> u8 {
+        if !(self.glued() && self.is("_")) {
+            return 2;
+        }
+        self.at += 1;
+        let braced = self.eat("{");
+        let kind = match self.peek().map(|t| &t.tok) {
+            Some(Tok::Number(_, text)) if text == "1" => 1,
+            Some(Tok::Number(_, text)) if text == "2" => 2,
+            Some(Tok::Name(ident)) if matches!(ident.key.as_str(), "F" | "2") => 2,
+            _ => {
+                self.expected("1, 2 or F as the kind of norm");
+                return 2;
+            }
+        };
+        self.at += 1;
+        if braced {
+            self.expect("}");
+        }
+        kind
+    }
+
+    fn abs(&mut self) -> ExprKind {
+        self.at += 1;
+        let inner = self.inner(Context { bar: Some("|"), ..Context::default() });
+        self.expect("|");
+        ExprKind::Abs(Box::new(inner))
+    }
+
+    fn root(&mut self, span: Span) -> ExprKind {
+        self.at += 1;
+        let value = if self.is("{") { self.braces() } else { self.guarded_atom() };
+        let value = match value.kind {
+            ExprKind::Paren(inner) => *inner,
+            _ => value,
+        };
+        let func = Name { key: "sqrt".to_string(), written: "√".to_string(), span };
+        ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
+    }
+
+    /// `√√√…` nests without brackets.
+    fn guarded_atom(&mut self) -> Expr {
+        if self.depth >= super::parser::MAX_DEPTH {
+            return self.too_deep();
+        }
+        self.depth += 1;
+        let atom = self.atom();
+        self.depth -= 1;
+        atom
+    }
+
+    fn fraction(&mut self) -> ExprKind {
+        self.at += 1;
+        let above = self.braces();
+        let below = self.braces();
+        let start = above.span;
+        let quotient = Expr {
+            span: start.to(below.span),
+            kind: binary(BinaryOp::Div, above, below),
+        };
+        ExprKind::Paren(Box::new(quotient))
+    }
+
+    /// `∑ e`: all entries; it reaches to the next `+` or `−`, as an indexed sum does.
+    fn plain_sum(&mut self, span: Span) -> ExprKind {
+        self.at += 1;
+        let value = self.summand();
+        let func = Name { key: "sum".to_string(), written: "∑".to_string(), span };
+        ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
+    }
+
+    fn summand(&mut self) -> Expr {
+        if self.depth >= super::parser::MAX_DEPTH {
+            return self.too_deep();
+        }
+        self.depth += 1;
+        let body = self.binary(PRODUCT);
+        self.depth -= 1;
+        body
+    }
+
+    /// `∑_i e`, `∑_{i=1}^K e`, `∑_{j≠i} e`, `∑_{i,j} e`.
+    fn indexed_sum(&mut self) -> ExprKind {
+        self.at += 1;
+        let braced = self.eat("{");
+        let mut indices = Vec::new();
+        while let Some(index) = self.name("an index") {
+            indices.push(index);
+            if !(braced && self.eat(",")) {
+                break;
+            }
+        }
+        let (mut from, mut except) = (None, None);
+        if braced {
+            if self.eat("=") {
+                from = Some(Box::new(self.inner(Context::default())));
+            } else if self.eat("≠") {
+                except = Some(Box::new(self.inner(Context::default())));
+            }
+            self.expect("}");
+        }
+        let to = if self.eat("^") { Some(Box::new(self.bound())) } else { None };
+        let locals = self.locals.len();
+        self.locals.extend(indices.iter().map(|i| i.key.clone()));
+        let body = self.summand();
+        self.locals.truncate(locals);
+        let Some(index) = indices.pop() else { return ExprKind::Error };
+        let body = Box::new(body);
+        let inner = ExprKind::Sum { index, from, to, except, body };
+        indices.into_iter().rev().fold(inner, |inner, index| {
+            let span = self.since(index.span);
+            let body = Box::new(Expr { kind: inner, span });
+            ExprKind::Sum { index, from: None, to: None, except: None, body }
+        })
+    }
+
+    fn bound(&mut self) -> Expr {
+        if self.is("{") {
+            return self.braces();
+        }
+        let start = self.here();
+        match self.peek().map(|t| (t, &t.tok)) {
+            Some((_, Tok::Number(value, text))) => {
+                self.at += 1;
+                Expr { kind: ExprKind::Number(*value, text.clone()), span: start }
+            }
+            Some((_, Tok::Name(_))) => match self.name("a name") {
+                Some(name) => Expr { kind: ExprKind::Name(name), span: start },
+                None => self.missing(),
+            },
+            Some((token, _)) if token.is("(") => {
+                Expr { kind: self.paren(), span: self.since(start) }
+            }
+            _ => self.missing(),
+        }
+    }
+
+    /// `[i, :]` after an operand.
+    pub(crate) fn indices(&mut self) -> Vec<Index> {
+        self.at += 1;
+        let mut indices = Vec::new();
+        loop {
+            self.skip_newlines();
+            indices.push(self.index());
+            self.skip_newlines();
+            if self.eat("]") {
+                return indices;
+            }
+            if !self.eat(",") {
+                self.expected("`,` or `]`");
+                return indices;
+            }
+        }
+    }
+
+    fn index(&mut self) -> Index {
+        if self.eat(":") {
+            return Index::All;
+        }
+        let first = self.inner(Context::default());
+        if !self.eat(":") {
+            return Index::At(first);
+        }
+        Index::Range(first, self.inner(Context::default()))
+    }
+
+    /// `[…]`: a matrix if it holds numbers alone, a stack if it holds a name.
+    fn square(&mut self) -> ExprKind {
+        let open = self.at;
+        self.at += 1;
+        if self.holds_name(open) { self.stack() } else { self.matrix() }
+    }
+
+    fn holds_name(&self, open: usize) -> bool {
+        let mut depth = 0usize;
+        for token in &self.tokens[open..] {
+            match &token.tok {
+                Tok::Sym("(" | "[" | "{") => depth += 1,
+                Tok::Sym(")" | "]" | "}") => depth -= 1,
+                Tok::Name(_) => return true,
+                _ => {}
+            }
+            if depth == 0 {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn stack(&mut self) -> ExprKind {
+        let mut parts = Vec::new();
+        loop {
+            while self.is(";") || self.peek().is_some_and(|t| t.tok == Tok::Newline) {
+                self.at += 1;
+            }
+            if self.eat("]") {
+                return ExprKind::Stack(parts);
+            }
+            parts.push(self.inner(Context::default()));
+            if self.is(",") {
+                let message = "a bracket with a name stacks, and only `;` stands between";
+                let edit = Edit { span: self.here(), with: ";".to_string() };
+                let diagnostic = Diagnostic::error(Code::P1, self.here(), message);
+                self.slip(diagnostic.fix("write `;`", vec![edit]));
+                self.at += 1;
+                continue;
+            }
+            let row_end = self.peek().is_some_and(|t| t.tok == Tok::Newline);
+            if !(self.is(";") || self.is("]") || row_end) {
+                self.expected("`;` or `]`");
+                return ExprKind::Stack(parts);
+            }
+        }
+    }
+
+    fn matrix(&mut self) -> ExprKind {
+        let start = self.previous();
+        let context = Context { literal: true, ..Context::default() };
+        let mut rows: Vec<Vec<Expr>> = vec![Vec::new()];
+        loop {
+            let operators = self.operators;
+            match self.peek().map(|t| &t.tok) {
+                Some(Tok::Sym("]")) => {
+                    self.at += 1;
+                    break;
+                }
+                Some(Tok::Sym(";") | Tok::Newline) => {
+                    self.at += 1;
+                    if rows.last().is_some_and(|r| !r.is_empty()) {
+                        rows.push(Vec::new());
+                    }
+                }
+                Some(Tok::Sym(",")) if rows.last().is_some_and(|r| !r.is_empty()) => {
+                    self.at += 1;
+                    self.skip_newlines();
+                }
+                Some(_) if self.broken => break,
+                Some(_) => {
+                    let before = self.at;
+                    let entry = self.inner(context);
+                    if self.at == before {
+                        break;
+                    }
+                    if let Some(row) = rows.last_mut() {
+                        row.push(entry);
+                    }
+                }
+                None => {
+                    self.expected("`]`");
+                    break;
+                }
+            }
+            self.operators = operators;
+        }
+        rows.retain(|row| !row.is_empty());
+        self.check_rows(&rows, self.since(start));
+        ExprKind::Matrix(rows)
+    }
+
+    fn check_rows(&mut self, rows: &[Vec<Expr>], span: Span) {
+        let nested = |e: &Expr| matches!(e.kind, ExprKind::Matrix(_));
+        if rows.iter().flatten().any(nested) {
+            let message = "a matrix has no brackets round its rows";
+            let diagnostic = Diagnostic::error(Code::P1, span, message);
+            return self.slip(diagnostic.hint("write `;` between rows: `[1 2; 3 4]`"));
+        }
+        let Some(first) = rows.first() else {
+            let message = "a matrix needs an entry";
+            return self.slip(Diagnostic::error(Code::P1, span, message));
+        };
+        let other = rows.iter().enumerate().find(|(_, row)| row.len() != first.len());
+        if let Some((at, row)) = other {
+            let message = format!(
+                "all rows have the same length: row 1 has {}, row {} has {}",
+                first.len(),
+                at + 1,
+                row.len()
+            );
+            let place = row[0].span.to(row[row.len() - 1].span);
+            self.slip(Diagnostic::error(Code::P1, place, message));
+        }
+    }
+}

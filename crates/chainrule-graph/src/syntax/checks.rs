@@ -1,0 +1,51 @@
+//! What is wrong with a file as a whole: one symbol in two spellings (N2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diag::{Code, Diagnostic, Edit, Span};
+
+use super::lines::Block;
+use super::names;
+
+/// `W1` and `W^{[1]}` in one file: the rarer spelling is reported, with edits to the other.
+pub(crate) fn one_spelling(text: &str, blocks: &[Block], out: &mut Vec<Diagnostic>) {
+    let mut symbols: BTreeMap<String, BTreeMap<String, Vec<Span>>> = BTreeMap::new();
+    let tokens = blocks.iter().flat_map(|b| &b.lines).flat_map(|l| &l.tokens);
+    for (ident, span) in tokens.filter_map(|t| t.ident().map(|i| (i, t.span))) {
+        let spellings = symbols.entry(names::merged(ident)).or_default();
+        spellings.entry(ident.key.clone()).or_default().push(span);
+    }
+    for spellings in symbols.into_values().filter(|s| s.len() > 1) {
+        report(text, &spellings, out);
+    }
+}
+
+fn report(
+    text: &str,
+    spellings: &BTreeMap<String, Vec<Span>>,
+    out: &mut Vec<Diagnostic>,
+) {
+    let Some((main, places)) = spellings.iter().max_by_key(|s| s.1.len()) else { return };
+    let (main_span, main_text) = (places[0], places[0].of(text));
+    for (_, places) in spellings.iter().filter(|s| s.0 != main) {
+        let written = places[0].of(text);
+        let message =
+            format!("`{written}` and `{main_text}` are one symbol in two spellings");
+        let edit = |&span: &Span| Edit { span, with: main_text.to_string() };
+        out.push(
+            Diagnostic::error(Code::N2, places[0], message)
+                .label(main_span, format!("`{main_text}` here"))
+                .fix(
+                    format!("write `{main_text}` everywhere"),
+                    places.iter().map(edit).collect(),
+                ),
+        );
+    }
+}
+
+/// In the order of the text, each finding once (a loop repeats what it says of its body).
+pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by_key(|d| (d.span, d.code));
+    let mut seen = BTreeSet::new();
+    diagnostics.retain(|d| seen.insert((d.span, d.code, d.message.clone())));
+}

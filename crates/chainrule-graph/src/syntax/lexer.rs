@@ -1,0 +1,472 @@
+//! Characters → words, line by line.
+//!
+//! In: the text. Out: lines of tokens with spans into that very text, comments apart. Nothing is
+//! normalised but names, so that spans stay true; `ᵀ` and `·` never get into a name. The `data:`
+//! line stays raw, for file names and globs are no expressions.
+
+use crate::diag::{Code, Diagnostic, Span};
+
+use super::names;
+use super::token::{Comment, Line, Tok, Token};
+
+/// Operators by spelling; longer ones first.
+const SYMBOLS: &[(&str, &str)] = &[
+    ("<-", "←"),
+    ("←", "←"),
+    ("<=", "≤"),
+    (">=", "≥"),
+    ("==", "=="),
+    ("!=", "≠"),
+    (":=", ":="),
+    ("≔", ":="),
+    ("..", ".."),
+    ("…", ".."),
+    (".*", "⊙"),
+    ("||", "‖"),
+    ("≤", "≤"),
+    ("⩽", "≤"),
+    ("≥", "≥"),
+    ("⩾", "≥"),
+    ("≠", "≠"),
+    ("‖", "‖"),
+    ("∥", "‖"),
+    ("|", "|"),
+    ("+", "+"),
+    ("-", "-"),
+    ("−", "-"),
+    ("–", "-"),
+    ("·", "·"),
+    ("⋅", "·"),
+    ("∙", "·"),
+    ("•", "·"),
+    ("*", "*"),
+    ("∗", "*"),
+    ("×", "×"),
+    ("/", "/"),
+    ("÷", "/"),
+    ("∕", "/"),
+    ("⁄", "/"),
+    ("⊙", "⊙"),
+    ("∘", "⊙"),
+    ("@", "@"),
+    ("^", "^"),
+    ("(", "("),
+    (")", ")"),
+    ("[", "["),
+    ("]", "]"),
+    ("{", "{"),
+    ("}", "}"),
+    (",", ","),
+    (";", ";"),
+    (":", ":"),
+    ("=", "="),
+    ("<", "<"),
+    (">", ">"),
+    ("~", "~"),
+    ("∼", "~"),
+    ("'", "'"),
+    ("′", "'"),
+    ("’", "'"),
+    ("√", "√"),
+    ("∈", "∈"),
+    ("∊", "∈"),
+    ("ᵀ", "ᵀ"),
+    ("⊤", "ᵀ"),
+    ("∧", "and"),
+    ("∨", "or"),
+    ("¬", "not"),
+    ("%", "%"),
+    ("_", "_"),
+];
+
+/// LaTeX commands that are operators.
+const COMMANDS: &[(&str, &str)] = &[
+    ("cdot", "·"),
+    ("odot", "⊙"),
+    ("circ", "⊙"),
+    ("times", "×"),
+    ("top", "ᵀ"),
+    ("leq", "≤"),
+    ("le", "≤"),
+    ("geq", "≥"),
+    ("ge", "≥"),
+    ("neq", "≠"),
+    ("ne", "≠"),
+    ("in", "∈"),
+    ("lVert", "‖"),
+    ("rVert", "‖"),
+    ("Vert", "‖"),
+    ("lvert", "|"),
+    ("rvert", "|"),
+    ("sqrt", "√"),
+    ("frac", "\\frac"),
+    ("leftarrow", "←"),
+    ("gets", "←"),
+    ("sim", "~"),
+];
+
+/// LaTeX commands that only arrange.
+const SILENT: &[&str] = &["left", "right", "quad", "qquad", "big", "Big", "bigl", "bigr"];
+
+/// LaTeX commands that are function names.
+const FUNCTIONS: &[&str] = &["log", "ln", "exp", "max", "min", "sin", "cos", "tanh"];
+
+/// The lines of `text` and what could not be read.
+pub(crate) fn lex(text: &str) -> (Vec<Line>, Vec<Diagnostic>) {
+    let mut lexer = Lexer { text, at: 0, diagnostics: Vec::new() };
+    let mut lines = Vec::new();
+    if text.starts_with('\u{feff}') {
+        lexer.at = '\u{feff}'.len_utf8();
+    }
+    while lexer.at < text.len() {
+        let line = lexer.line();
+        lines.push(line);
+    }
+    (lines, lexer.diagnostics)
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Lexer<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn line(&mut self) -> Line {
+        let mut line = Line { indent: indent_of(self.rest()), ..Line::default() };
+        if let Some(colon) = data_start(self.rest()) {
+            self.data_line(colon, &mut line);
+            return line;
+        }
+        let mut space = true;
+        loop {
+            match self.rest().chars().next() {
+                None => return line,
+                Some('\n') => {
+                    self.at += 1;
+                    return line;
+                }
+                Some('#') => line.comment = Some(self.comment()),
+                Some(c) if c.is_whitespace() => {
+                    self.at += c.len_utf8();
+                    space = true;
+                }
+                Some(_) => {
+                    let before = line.tokens.len();
+                    self.token(space, &mut line.tokens);
+                    // A silent command (`\left`) leaves the white space before it in force.
+                    space = space && line.tokens.len() == before;
+                }
+            }
+        }
+    }
+
+    fn comment(&mut self) -> Comment {
+        let end = self.rest().find('\n').unwrap_or(self.rest().len());
+        let text = self.rest()[1..end].trim_end().to_string();
+        self.at += end;
+        Comment { text }
+    }
+
+    fn push(&mut self, tok: Tok, length: usize, space: bool, out: &mut Vec<Token>) {
+        let span = Span::new(self.at, self.at + length);
+        self.at += length;
+        out.push(Token { tok, span, space });
+    }
+
+    fn token(&mut self, space: bool, out: &mut Vec<Token>) {
+        let rest = self.rest();
+        if let Some(length) = sum_head(rest) {
+            return self.sum_head(length, space, out);
+        }
+        if let Some((value, length)) = number(rest) {
+            return self.number(value, length, space, out);
+        }
+        if let Some((power, length)) = raised(rest) {
+            return self.push(Tok::Power(power), length, space, out);
+        }
+        if rest.starts_with('\\') {
+            return self.command(space, out);
+        }
+        if let Some((ident, length)) = names::scan(rest) {
+            return self.push(Tok::Name(Box::new(ident)), length, space, out);
+        }
+        if is_dot_t(rest) {
+            return self.push(Tok::Sym("ᵀ"), 2, space, out);
+        }
+        if let Some(c) = rest.chars().next().filter(|&c| names::lowered(c).is_some()) {
+            return self.loose_subscript(c, space, out);
+        }
+        match SYMBOLS.iter().find(|s| rest.starts_with(s.0)) {
+            Some((written, sym)) => self.push(Tok::Sym(sym), written.len(), space, out),
+            None => self.unknown(),
+        }
+    }
+
+    /// `∑_i`, `Σ_{i=1}`, `sum_i`: the head alone; what follows `_` are tokens as usual.
+    fn sum_head(&mut self, length: usize, space: bool, out: &mut Vec<Token>) {
+        let lowered = self.rest()[length..].chars().next().and_then(names::lowered);
+        let index = self.rest()[..length].ends_with('_')
+            || lowered.is_some_and(|c| c.is_alphabetic());
+        self.push(Tok::Sym(if index { "∑_" } else { "∑" }), length, space, out);
+        if let Some(c) = self.rest().chars().next().and_then(names::lowered) {
+            let ident = names::Ident::new(c.to_string(), Vec::new(), None);
+            let length = self.rest().chars().next().map_or(1, char::len_utf8);
+            self.push(Tok::Name(Box::new(ident)), length, false, out);
+        }
+    }
+
+    fn number(&mut self, value: f64, length: usize, space: bool, out: &mut Vec<Token>) {
+        let text = self.rest()[..length].to_string();
+        if !value.is_finite() {
+            let span = Span::new(self.at, self.at + length);
+            let message =
+                format!("the number {text} is larger than any that can be held");
+            self.diagnostics.push(Diagnostic::error(Code::P1, span, message));
+        }
+        self.push(Tok::Number(value, text), length, space, out);
+    }
+
+    /// `‖e‖₁`: a subscript that belongs to no name.
+    fn loose_subscript(&mut self, c: char, space: bool, out: &mut Vec<Token>) {
+        self.push(Tok::Sym("_"), 0, space, out);
+        let plain = names::lowered(c).unwrap_or('0');
+        let tok = match plain.to_digit(10) {
+            Some(digit) => Tok::Number(f64::from(digit), digit.to_string()),
+            None => Tok::Name(Box::new(names::Ident::new(
+                plain.to_string(),
+                Vec::new(),
+                None,
+            ))),
+        };
+        self.push(tok, c.len_utf8(), false, out);
+    }
+
+    fn command(&mut self, space: bool, out: &mut Vec<Token>) {
+        let rest = self.rest();
+        if rest.starts_with("\\|") {
+            return self.push(Tok::Sym("‖"), 2, space, out);
+        }
+        if rest.starts_with("\\,") || rest.starts_with("\\;") || rest.starts_with("\\ ") {
+            self.at += 2;
+            return;
+        }
+        let word = &rest[1..];
+        let end = word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());
+        let word = &word[..end];
+        if SILENT.contains(&word) {
+            self.at += end + 1;
+        } else if let Some((_, sym)) = COMMANDS.iter().find(|c| c.0 == word) {
+            self.push(Tok::Sym(sym), end + 1, space, out);
+        } else if FUNCTIONS.contains(&word) {
+            let ident = names::Ident::new(word.to_string(), Vec::new(), None);
+            self.push(Tok::Name(Box::new(ident)), end + 1, space, out);
+        } else if let Some((ident, length)) = names::scan(rest) {
+            self.push(Tok::Name(Box::new(ident)), length, space, out);
+        } else {
+            self.unknown();
+        }
+    }
+
+    /// One diagnostic for a run of characters that mean nothing here.
+    fn unknown(&mut self) {
+        let known = |c: char| {
+            c.is_whitespace()
+                || c == '#'
+                || c.is_ascii_alphanumeric()
+                || names::is_letter(c)
+                || SYMBOLS.iter().any(|s| s.0.starts_with(c))
+        };
+        let rest = self.rest();
+        let mut ends = rest.char_indices().skip(1).filter(|&(_, c)| known(c));
+        let end = ends.next().map_or(rest.len(), |(at, _)| at);
+        let span = Span::new(self.at, self.at + end);
+        let shown: String = rest[..end].chars().take(20).collect();
+        let message = format!("the characters `{shown}` have no meaning here");
+        self.diagnostics.push(Diagnostic::error(Code::P1, span, message));
+        self.at += end;
+    }
+
+    /// The raw text after `data:`, over its continuation lines.
+    fn data_line(&mut self, colon: usize, line: &mut Line) {
+        let start = self.at + line_lead(self.rest());
+        let word = names::Ident::new("data".to_string(), Vec::new(), None);
+        let span = Span::new(start, start + 4);
+        line.tokens.push(Token { tok: Tok::Name(Box::new(word)), span, space: true });
+        self.at += colon + 1;
+        let base = self.at;
+        let mut raw = String::new();
+        loop {
+            let (piece, comment) = self.raw_line();
+            let comma = piece.trim_end().ends_with(',');
+            raw.push_str(&piece);
+            if line.comment.is_none() {
+                line.comment = comment;
+            }
+            let next = self.rest();
+            let blank = next.lines().next().is_none_or(|l| l.trim().is_empty());
+            if blank || !(comma || indent_of(next) > line.indent) {
+                break;
+            }
+        }
+        // The span leaves out the blanks of the last line's end.
+        let used = raw.trim_end().len();
+        let span = Span::new(base, base + used);
+        raw.truncate(used);
+        line.tokens.push(Token { tok: Tok::Raw(raw, base), span, space: true });
+    }
+
+    /// One line in which comment and line end are blanks, as many bytes as before.
+    fn raw_line(&mut self) -> (String, Option<Comment>) {
+        let rest = self.rest();
+        let end = rest.find('\n').map_or(rest.len(), |at| at + 1);
+        let line = &rest[..end];
+        self.at += end;
+        let cut = comment_start(line).unwrap_or(line.len());
+        let mut raw: String = line[..cut]
+            .chars()
+            .map(|c| if matches!(c, '\n' | '\r') { ' ' } else { c })
+            .collect();
+        raw.push_str(&" ".repeat(line.len() - cut));
+        let comment =
+            line.get(cut + 1..).map(|t| Comment { text: t.trim_end().to_string() });
+        (raw, comment)
+    }
+}
+
+/// Where a comment begins on a raw line: `#` after white space or a comma, outside quotes.
+fn comment_start(line: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut before = ' ';
+    for (at, c) in line.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '#' if !quoted && (before.is_whitespace() || before == ',') => {
+                return Some(at);
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+fn line_lead(rest: &str) -> usize {
+    let lead = |c: &char| c.is_whitespace() && *c != '\n';
+    rest.chars().take_while(lead).map(char::len_utf8).sum()
+}
+
+/// Columns in front of the first word; a tab goes to the next multiple of four.
+fn indent_of(rest: &str) -> usize {
+    let mut columns = 0;
+    for c in rest.chars() {
+        match c {
+            '\t' => columns = (columns / 4 + 1) * 4,
+            '\n' => return columns,
+            c if c.is_whitespace() => columns += 1,
+            _ => return columns,
+        }
+    }
+    columns
+}
+
+/// The byte of the colon if the line begins with `data:`.
+fn data_start(rest: &str) -> Option<usize> {
+    let lead = line_lead(rest);
+    let after = rest[lead..].strip_prefix("data")?;
+    let gap = line_lead(after);
+    let colon = after[gap..].starts_with(':') && !after[gap..].starts_with(":=");
+    colon.then_some(lead + 4 + gap)
+}
+
+fn is_dot_t(rest: &str) -> bool {
+    rest.strip_prefix(".T")
+        .is_some_and(|r| !r.starts_with(|c: char| names::is_letter(c) || c == '_'))
+}
+
+/// Length of `∑_`, `Σ_`, `sum_` when an index follows. `Σ_1` and `sum_loss` are names.
+fn sum_head(rest: &str) -> Option<usize> {
+    let sign = ["∑", "\\sum"].iter().find(|h| rest.starts_with(**h));
+    let letter = ["Σ", "sum"].iter().find(|h| rest.starts_with(**h));
+    let head = sign.or(letter)?.len();
+    let after = &rest[head..];
+    let Some(sub) = after.strip_prefix('_') else {
+        let lowered = after.chars().next().and_then(names::lowered);
+        let index = lowered.is_some_and(|c| c.is_alphabetic());
+        // A bare `∑ e` adds all entries: the head alone.
+        return (index || sign.is_some()).then_some(head);
+    };
+    let mut chars = sub.chars();
+    let first = chars.next()?;
+    let one = names::is_letter(first)
+        && !chars.next().is_some_and(|c| names::is_letter(c) || c.is_ascii_digit());
+    let braced = first == '{' && {
+        let inner: String = sub[1..].chars().take_while(|&c| c != '}').collect();
+        let mut inner = inner.trim().chars();
+        let letter = inner.next().is_some_and(names::is_letter);
+        letter && !inner.next().is_some_and(|c| c.is_alphanumeric())
+    };
+    let index = one || braced || sign.is_some();
+    index.then_some(head + 1)
+}
+
+/// A literal: `2`, `1e-4`, `.5`, `½`. A dot belongs to it unless it begins `..`, `.*` or `.T`.
+fn number(rest: &str) -> Option<(f64, usize)> {
+    let fraction = [("½", 0.5), ("¼", 0.25), ("¾", 0.75)];
+    if let Some((sign, value)) = fraction.iter().find(|f| rest.starts_with(f.0)) {
+        return Some((*value, sign.len()));
+    }
+    let digits = |s: &str| s.bytes().take_while(u8::is_ascii_digit).count();
+    let mut at = digits(rest);
+    let tail = &rest[at..];
+    if tail.starts_with('.') && !tail[1..].starts_with(['.', '*', 'T']) {
+        let after = digits(&tail[1..]);
+        if at + after > 0 {
+            at += 1 + after;
+        }
+    }
+    if at == 0 {
+        return None;
+    }
+    if let Some(tail) = rest[at..].strip_prefix(['e', 'E']) {
+        let sign = usize::from(tail.starts_with(['+', '-']));
+        let minus = tail.strip_prefix(['−', '–']);
+        let (sign, power) = match minus {
+            Some(power) => (tail.len() - power.len(), power),
+            None => (sign, &tail[sign..]),
+        };
+        if digits(power) > 0 {
+            at += 1 + sign + digits(power);
+        }
+    }
+    let text = rest[..at].replace(['−', '–'], "-");
+    text.parse().ok().map(|value| (value, at))
+}
+
+/// `²`, `⁻¹`: a power in raised digits.
+fn raised(rest: &str) -> Option<(i32, usize)> {
+    let digit = |c: char| match c {
+        '⁰' => Some(0),
+        '¹' => Some(1),
+        '²' => Some(2),
+        '³' => Some(3),
+        '⁴'..='⁹' => i32::try_from(c as u32 - '⁰' as u32).ok(),
+        _ => None,
+    };
+    let (minus, body) = match rest.strip_prefix('⁻') {
+        Some(body) => (true, body),
+        None => (false, rest),
+    };
+    let mut length = rest.len() - body.len();
+    let mut value = None::<i32>;
+    for c in body.chars() {
+        let Some(d) = digit(c) else { break };
+        value = Some(value.unwrap_or(0).saturating_mul(10).saturating_add(d));
+        length += c.len_utf8();
+    }
+    value.map(|v| (if minus { -v } else { v }, length))
+}
