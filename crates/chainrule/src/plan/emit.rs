@@ -306,6 +306,7 @@ fn un(f: Unary) -> Un {
         Unary::Abs => Un::Abs,
         Unary::Sign => Un::Sign,
         Unary::Not => Un::Not,
+        Unary::Floor => unreachable!("import refuses floor of data"),
     }
 }
 

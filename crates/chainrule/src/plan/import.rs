@@ -17,8 +17,8 @@ pub(crate) struct Context<'a> {
     pub(crate) sizes: &'a Sizes,
     pub(crate) batch: Option<&'a str>,
     pub(crate) index: &'a [SymId],
-    /// Slots that the host knows.
-    pub(crate) host_slots: &'a [u32],
+    /// An update rule: slots that the host knows, and the size of all others.
+    pub(crate) rule: Option<(&'a [u32], Size)>,
 }
 
 /// Statistics of one batch-norm site.
@@ -75,6 +75,10 @@ impl Import<'_> {
         }
         let a: Vec<Id> = node.args.iter().map(|&x| self.arg(x)).collect();
         let ir = &mut self.out.ir;
+        if node.op == Op::Unary(Unary::Floor) && !ir[a[0]].host {
+            let text = "floor is for schedules: it has no kernel for data yet";
+            return Err(Diagnostic::error(Code::T1, node.span, text));
+        }
         Ok(match &node.op {
             Op::Unary(f) => ir.unary(*f, a[0]),
             Op::Binary(f) => ir.binary(*f, a[0], a[1]),
@@ -117,10 +121,13 @@ impl Import<'_> {
                 ir.intern(IOp::Index(*s), &[], size, true)
             }
             Op::Symbol(s) => ir.intern(IOp::Symbol(*s), &[], size, node.each),
-            Op::Slot(n, ..) if self.context.host_slots.contains(n) => {
-                ir.intern(IOp::HostSlot(*n), &[], size, false)
-            }
-            Op::Slot(n, ..) => ir.intern(IOp::Slot(*n), &[], size, node.each),
+            Op::Slot(n, ..) => match self.context.rule {
+                Some((known, _)) if known.contains(n) => {
+                    ir.intern(IOp::HostSlot(*n), &[], size, false)
+                }
+                Some((_, size)) => ir.intern(IOp::Slot(*n), &[], size, false),
+                None => ir.intern(IOp::Slot(*n), &[], size, node.each),
+            },
             Op::Fill(bits, _) => {
                 let c = ir.number(f64::from_bits(*bits));
                 ir.spread(Axis::All, c, size)

@@ -44,7 +44,7 @@ pub const MOMENTUM: f64 = 0.9;
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Objective, loss, gradients and output; running statistics move.
+    /// Objective, loss and gradients (the output where it is kept); running statistics move.
     Train,
     /// Objective, loss and output.
     Evaluate,
@@ -118,7 +118,10 @@ pub fn plan(
 }
 
 fn roots(x: &Expanded, purpose: Purpose, keep: &[NodeId]) -> Vec<NodeId> {
-    let mut roots: Vec<NodeId> = x.output.into_iter().chain(keep.iter().copied()).collect();
+    let mut roots = keep.to_vec();
+    if purpose != Purpose::Train {
+        roots.extend(x.output);
+    }
     if purpose != Purpose::Forward {
         roots.extend([x.objective].into_iter().chain(x.loss));
     }
@@ -158,7 +161,7 @@ impl<'a> Planner<'a> {
             sizes: &options.sizes,
             batch: options.batch,
             index: options.index,
-            host_slots: &[],
+            rule: None,
         };
         let imported = import(graph, &wanted, &context)?;
         Ok(Self { graph, options, learned, roots, gradients, imported })

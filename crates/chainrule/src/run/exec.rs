@@ -42,10 +42,10 @@ pub(crate) fn step<T: Real>(
         Ready::Product { gemm, again: None } => T::gemm(team, arena, gemm),
         Ready::Product { gemm, again: Some((count, [a, b, c])) } => {
             let mut g = *gemm;
-            for e in 0..*count {
+            for _ in 0..*count {
                 T::gemm(team, arena, &g);
                 (g.a, g.b, g.c) = (g.a + a, g.b + b, g.c + c);
-                g.accumulate = *c == 0 && e + 1 < *count;
+                g.accumulate = *c == 0;
             }
         }
         Ready::Reduce(r) => T::reduce(team, arena, r),
