@@ -4,6 +4,8 @@
 pub mod data;
 mod error;
 pub mod explain;
+pub mod plan;
+pub mod run;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
