@@ -1,4 +1,8 @@
 //! Equations in, trained network out, every number accounted for.
 #![forbid(unsafe_code)]
 
+pub mod data;
+mod error;
+
 pub use chainrule_graph as graph;
+pub use error::{DataProblem, Error};

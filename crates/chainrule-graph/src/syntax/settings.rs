@@ -1,13 +1,33 @@
-//! The `data:` line as a tree: which file, which columns make which symbol, which rows are held out.
+//! The `data:` line: which file, which columns make which symbol, which rows are held out.
 //!
-//! In: the text of the line. Out: [`DataSpec`] and diagnostics. Deliberately absent: files.
+//! In: the text behind `data:`. Out: [`DataSpec`] and diagnostics; [`print_data`] is the way back.
+//! Items stand between commas; the file comes first, and the comma behind it may be left out.
+//! ```text
+//! data: "my digits.csv.gz", x = p* -p1 / log / standardized, y = digit, hold out 20 % stratified
+//! ```
+//! Words end at blanks and at `= / < [ ]`; quotes (`"a b"`, `'a b'`; `""` inside stands for one)
+//! make a literal name. Several clauses for one symbol stack in their order. Several files joined
+//! by ` + ` stand side by side. Deliberately absent: files, and the canonical spelling of symbols
+//! (a clause keeps the symbol as written; the parser of the file knows the spellings).
 
 use crate::diag::Span;
+
+mod near;
+mod print;
+mod read;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use near::nearest;
+pub use print::print_data;
+pub use read::parse_data;
 
 /// The `data:` line.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct DataSpec {
-    /// File, relative to the `.chain` file (`x.npz:key` names an entry).
+    /// File, relative to the `.chain` file (`x.npz:key` names an entry); several files that stand
+    /// side by side are joined by ` + `.
     pub file: Option<String>,
     /// `x = p* / 16`, `y = digit`.
     pub columns: Vec<ColumnClause>,
@@ -85,9 +105,13 @@ pub struct HoldOut {
     pub last: bool,
 }
 
-/// Reads the text after `data:`; `base` is its first byte in the file.
-#[must_use]
-pub fn parse_data(text: &str, base: usize) -> (DataSpec, Vec<crate::diag::Diagnostic>) {
-    let span = Span::new(base, base + text.len());
-    (DataSpec { span, ..DataSpec::default() }, Vec::new())
+impl Selector {
+    /// The selector of one column: bare where that reads back as the same name, else in quotes.
+    #[must_use]
+    pub fn column(name: &str) -> Self {
+        let plain = print::is_bare(name)
+            && !name.contains('*')
+            && read::parse_range(name).is_none();
+        if plain { Self::Glob(name.to_owned()) } else { Self::Exact(name.to_owned()) }
+    }
 }
