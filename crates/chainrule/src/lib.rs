@@ -3,6 +3,7 @@
 
 pub mod data;
 mod error;
+pub mod store;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
