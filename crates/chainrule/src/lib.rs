@@ -3,7 +3,11 @@
 
 pub mod data;
 mod error;
+pub mod init;
+pub mod metrics;
+pub mod runs;
 pub mod store;
+pub mod train;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
