@@ -59,7 +59,8 @@ pub(crate) fn facts(m: &Module) -> Facts {
         Some(_) => false,
         None => s.value.as_ref().is_some_and(|v| is_one_hot(v, m.layout)),
     };
-    let sums_to_one: BTreeSet<SymId> = m.symbols.iter().filter(one_hot).map(|s| s.id).collect();
+    let sums_to_one: BTreeSet<SymId> =
+        m.symbols.iter().filter(one_hot).map(|s| s.id).collect();
     Facts { sums_to_one, barrier: None }
 }
 
@@ -95,8 +96,11 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     let Some(objective) = &m.objective else {
         return Err(vec![missing_objective(m)]);
     };
-    let params: Vec<(SymId, NodeId)> =
-        m.trainable.iter().filter_map(|s| Some((*s, symbol_node(&m.graph, *s)?))).collect();
+    let params: Vec<(SymId, NodeId)> = m
+        .trainable
+        .iter()
+        .filter_map(|s| Some((*s, symbol_node(&m.graph, *s)?)))
+        .collect();
     let mut roots = vec![objective.node];
     roots.extend(objective.loss);
     roots.extend(m.output);
@@ -126,12 +130,22 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     let loss = loss.map(|_| next());
     let output = output.map(|_| next());
     let named = m.equations.iter().map(|e| (next(), e.shown.clone())).collect();
-    let gradients: Vec<(SymId, NodeId)> = params.iter().map(|(s, _)| (*s, next())).collect();
+    let gradients: Vec<(SymId, NodeId)> =
+        params.iter().map(|(s, _)| (*s, next())).collect();
     let mut wanted: Vec<NodeId> = vec![objective];
     wanted.extend(gradients.iter().map(|(_, n)| *n));
     let fingerprint = fingerprint(&s.graph, &wanted);
     let rewrites = s.log;
-    Ok(Derived { graph: s.graph, objective, loss, gradients, named, output, rewrites, fingerprint })
+    Ok(Derived {
+        graph: s.graph,
+        objective,
+        loss,
+        gradients,
+        named,
+        output,
+        rewrites,
+        fingerprint,
+    })
 }
 
 /// The node of a symbol, if the file uses it.
@@ -142,8 +156,12 @@ pub fn symbol_node(g: &Graph, s: SymId) -> Option<NodeId> {
 
 fn missing_objective(m: &Module) -> Diagnostic {
     let span = m.equations.last().map_or(Span::default(), |e| e.span);
-    Diagnostic::error(Code::S4, span, "nothing is minimised: no equation gives one number")
-        .hint("add a loss and a line such as: minimize mean(L)")
+    Diagnostic::error(
+        Code::S4,
+        span,
+        "nothing is minimised: no equation gives one number",
+    )
+    .hint("add a loss and a line such as: minimize mean(L)")
 }
 
 /// Primitives only, for a purpose.
@@ -157,7 +175,8 @@ pub fn expand(m: &Module, d: &Derived, purpose: Purpose) -> Expanded {
     roots.extend(d.output);
     roots.extend(d.named.iter().map(|(n, _)| *n));
     roots.extend(d.gradients.iter().map(|(_, n)| *n));
-    let (graph, at) = primitives(m, &d.graph, &roots, purpose).expect("bodies were checked");
+    let (graph, at) =
+        primitives(m, &d.graph, &roots, purpose).expect("bodies were checked");
     let mut at = at.into_iter();
     let mut next = || at.next().unwrap_or(NodeId(0));
     let objective = next();

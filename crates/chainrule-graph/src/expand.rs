@@ -151,7 +151,9 @@ pub(crate) fn evaluation(g: &Graph, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
         let new = match &node.op {
             Op::Mask(_, _, shape) => out.fill(1.0, shape.clone()),
             Op::BatchNorm(site) => running_norm(&mut out, *site, args[0], args[0], true),
-            Op::BatchNormGrad(site) => running_norm(&mut out, *site, args[0], args[1], false),
+            Op::BatchNormGrad(site) => {
+                running_norm(&mut out, *site, args[0], args[1], false)
+            }
             op => out.add(op.clone(), &args, node.span),
         };
         map.insert(id, new);

@@ -105,8 +105,10 @@ fn contributions(
     depends: &[bool],
 ) -> Vec<(NodeId, NodeId)> {
     let args = g[n].args.clone();
-    let wanted: Vec<bool> =
-        args.iter().map(|a| depends.get(a.0 as usize).copied().unwrap_or(false)).collect();
+    let wanted: Vec<bool> = args
+        .iter()
+        .map(|a| depends.get(a.0 as usize).copied().unwrap_or(false))
+        .collect();
     if !wanted.contains(&true) {
         return Vec::new();
     }
@@ -222,7 +224,8 @@ fn derivative(
 }
 
 fn has_cases(e: &Expr) -> bool {
-    matches!(e.kind, ExprKind::Cases(..)) || crate::lower::children(e).into_iter().any(has_cases)
+    matches!(e.kind, ExprKind::Cases(..))
+        || crate::lower::children(e).into_iter().any(has_cases)
 }
 
 fn mentions_call(e: &Expr, own: &dyn Fn(&str) -> bool) -> bool {

@@ -20,7 +20,8 @@ pub fn functions() -> &'static Functions {
 
 fn read() -> Functions {
     let parsed = crate::syntax::parse(TEXT, &crate::lower::is_builtin, &[]);
-    let bad = parsed.diagnostics.iter().find(|d| d.severity == crate::diag::Severity::Error);
+    let bad =
+        parsed.diagnostics.iter().find(|d| d.severity == crate::diag::Severity::Error);
     if let Some(d) = bad {
         let (line, _) = crate::diag::line_column(TEXT, d.span.start);
         panic!("prelude.chain line {line}: {}", d.message);
@@ -30,7 +31,9 @@ fn read() -> Functions {
         match s.kind {
             StatementKind::Function(f) => table.all.push(f),
             StatementKind::Optimizer(o) => table.optimizers.push(o),
-            other => panic!("prelude.chain holds functions and optimisers only, not {other:?}"),
+            other => {
+                panic!("prelude.chain holds functions and optimisers only, not {other:?}")
+            }
         }
     }
     table.shipped = table.all.len();

@@ -115,7 +115,9 @@ fn binary(op: BinaryOp, a: Expr, b: Expr) -> Expr {
             (a, at_least(b, Level::Power))
         }
         BinaryOp::Space => (at_least(a, Level::Product), at_least(b, Level::Power)),
-        BinaryOp::And | BinaryOp::Or => (at_least(a, Level::Compare), at_least(b, Level::Compare)),
+        BinaryOp::And | BinaryOp::Or => {
+            (at_least(a, Level::Compare), at_least(b, Level::Compare))
+        }
         _ => (at_least(a, Level::Sum), at_least(b, Level::Sum)),
     };
     expr(ExprKind::Binary(op, Box::new(a), Box::new(b)))
@@ -236,9 +238,11 @@ impl Printer<'_> {
             Op::Mask(site, ..) => name(&format!("mask{}", site + 1)),
             Op::BatchNorm(_) => call("batch_norm", 0, vec![arg(0)]),
             Op::BatchNormGrad(_) => call("batch_norm", 1, vec![arg(0), arg(1)]),
-            Op::Running(site, variance, _) => {
-                name(&format!("running_{}{}", if *variance { "var" } else { "mean" }, site + 1))
-            }
+            Op::Running(site, variance, _) => name(&format!(
+                "running_{}{}",
+                if *variance { "var" } else { "mean" },
+                site + 1
+            )),
         }
     }
 
@@ -317,7 +321,11 @@ impl Printer<'_> {
             (Op::Broadcast(Axis::Cols, _), l) => l != Layout::Rows,
             _ => false,
         };
-        if silent && !self.names.contains_key(&n) { self.node(node.args[0]) } else { self.node(n) }
+        if silent && !self.names.contains_key(&n) {
+            self.node(node.args[0])
+        } else {
+            self.node(n)
+        }
     }
 
     fn matmul(&self, x: NodeId, y: NodeId) -> Expr {
@@ -350,7 +358,9 @@ impl Printer<'_> {
     fn repeated(&self, axis: Axis, shape: &Shape, x: Expr) -> Expr {
         match axis {
             Axis::All => product_chain(at_least(x, Level::Product), ones(shape)),
-            Axis::Rows => binary(BinaryOp::Space, ones(&Shape::column(shape.rows.clone())), x),
+            Axis::Rows => {
+                binary(BinaryOp::Space, ones(&Shape::column(shape.rows.clone())), x)
+            }
             Axis::Cols => {
                 let row = transposed(ones(&Shape::column(shape.cols.clone())));
                 binary(BinaryOp::Space, x, row)
@@ -396,14 +406,20 @@ fn index(start: &Dim, len: &Dim, whole: &Dim) -> Index {
         return Index::All;
     }
     let first = dim(&start.plus(&Dim::ONE));
-    if len.is_one() { Index::At(first) } else { Index::Range(first, dim(&start.plus(len))) }
+    if len.is_one() {
+        Index::At(first)
+    } else {
+        Index::Range(first, dim(&start.plus(len)))
+    }
 }
 
 fn embed(b: &Block, shape: &Shape, x: Expr) -> Expr {
     let part = match (shape.rows.is_one(), shape.cols.is_one()) {
         (_, true) => vec![index(&b.row, &b.rows, &shape.rows)],
         (true, false) => vec![index(&b.col, &b.cols, &shape.cols)],
-        _ => vec![index(&b.row, &b.rows, &shape.rows), index(&b.col, &b.cols, &shape.cols)],
+        _ => {
+            vec![index(&b.row, &b.rows, &shape.rows), index(&b.col, &b.cols, &shape.cols)]
+        }
     };
     let place = expr(ExprKind::Element(Box::new(name("zeros")), part));
     call("put", 0, vec![x, place])

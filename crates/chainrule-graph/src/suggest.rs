@@ -96,7 +96,10 @@ fn candidates(text: &str, overrides: &[Override], d: &Diagnostic) -> Vec<Candida
                 continue;
             }
             let rank = near * 1000 + usize::from(!unused) * 100 + line_gap.min(&90);
-            out.push(Candidate { edit: vec![Edit { span: *span, with: s.clone() }], rank });
+            out.push(Candidate {
+                edit: vec![Edit { span: *span, with: s.clone() }],
+                rank,
+            });
         }
         let at = Span { start: span.end, end: span.end };
         let already = text[span.end as usize..].starts_with(['ᵀ', '^', '.']);
@@ -152,7 +155,8 @@ fn in_scope(
     let mut out: Vec<(String, bool, usize)> = Vec::new();
     let mut add = |shown: &str, span: Span| {
         let key = crate::syntax::canonical(shown);
-        let uses = names.iter().filter(|(_, n)| crate::syntax::canonical(n) == key).count();
+        let uses =
+            names.iter().filter(|(_, n)| crate::syntax::canonical(n) == key).count();
         let gap = line_column(text, span.start).0.abs_diff(line);
         if out.iter().all(|(s, ..)| s != shown) {
             out.push((shown.to_string(), uses <= 1, gap));
@@ -172,7 +176,8 @@ fn cut_after(text: &str, lhs: Span) -> String {
     for line in text[start..].lines() {
         let declares = line.contains(':') && !line.trim_start().starts_with("data");
         let word = line.split_whitespace().next().unwrap_or("");
-        let keeps = ["input", "target", "param", "const", "where", "examples:"].contains(&word);
+        let keeps =
+            ["input", "target", "param", "const", "where", "examples:"].contains(&word);
         let shape = declares && !line.contains(" = ") && !word.ends_with(':');
         if keeps || shape {
             out.push_str(line);

@@ -59,9 +59,10 @@ impl Lowerer<'_> {
         e: &Expr,
         scope: &Scope,
     ) -> Option<NodeId> {
-        let name = SAME.iter().find(|(n, _)| *n == func.key).map_or(&*func.key, |(_, p)| p);
+        let name =
+            SAME.iter().find(|(n, _)| *n == func.key).map_or(&*func.key, |(_, p)| p);
         let id = self.functions.find(name);
-        let own = id.is_some() && id == scope.within && scope.computed;
+        let own = id.is_some() && id == scope.within && scope.form == Form::Computed;
         match id {
             Some(id) if !own => {
                 if let Some(d) = self.recursion(id, func, scope) {
@@ -74,8 +75,9 @@ impl Lowerer<'_> {
     }
 
     fn recursion(&self, id: FuncId, func: &Name, scope: &Scope) -> Option<Diagnostic> {
-        (self.unfolding.contains(&id) && scope.within == Some(id)).then(|| {
-            let text = format!("`{}` calls itself; a function has no recursion", func.written);
+        (scope.form != Form::Derivative && scope.within == Some(id)).then(|| {
+            let text =
+                format!("`{}` calls itself; a function has no recursion", func.written);
             Diagnostic::error(Code::N3, func.span, text)
         })
     }
@@ -110,7 +112,8 @@ impl Lowerer<'_> {
         scope: &Scope,
     ) -> Option<NodeId> {
         let [arg] = args else {
-            let text = format!("`{}` takes one argument, found {}", func.written, args.len());
+            let text =
+                format!("`{}` takes one argument, found {}", func.written, args.len());
             return self.error(Diagnostic::error(Code::G2, span, text));
         };
         let x = self.expr(&arg.value, &inner(scope))?;
@@ -149,8 +152,10 @@ impl Lowerer<'_> {
         for (slot, p) in slots.iter_mut().zip(&f.params) {
             if slot.is_none() {
                 let Some(default) = &p.default else {
-                    let text =
-                        format!("`{}` also needs its argument `{}`", f.name.written, p.name.key);
+                    let text = format!(
+                        "`{}` also needs its argument `{}`",
+                        f.name.written, p.name.key
+                    );
                     self.error(Diagnostic::error(Code::G2, span, text));
                     return None;
                 };
@@ -294,8 +299,11 @@ impl Lowerer<'_> {
         g: Option<NodeId>,
     ) -> Option<NodeId> {
         let f = self.functions.get(id).clone();
-        if self.unfolding.len() > 40 || (form != Form::Derivative && self.unfolding.contains(&id)) {
-            let text = format!("`{}` calls itself; a function has no recursion", f.name.written);
+        if self.unfolding.len() > 40
+            || (form != Form::Derivative && self.unfolding.contains(&id))
+        {
+            let text =
+                format!("`{}` calls itself; a function has no recursion", f.name.written);
             return self.error(Diagnostic::error(Code::N3, f.name.span, text));
         }
         let body = match form {
@@ -307,7 +315,11 @@ impl Lowerer<'_> {
         scope.closed = true;
         scope.mode = mode;
         scope.within = Some(id);
-        scope.computed = form == Form::Computed && f.computed.is_some();
+        scope.form = if f.computed.is_none() && form == Form::Computed {
+            Form::Definition
+        } else {
+            form
+        };
         for (p, &n) in f.params.iter().zip(nodes) {
             scope.locals.push((p.name.key.clone(), n));
             self.bind_dims(p, n, mode, &mut scope);
@@ -405,7 +417,10 @@ impl Lowerer<'_> {
             "`{}` works entry by entry, so `{p}` is one number here: there is nothing to reduce",
             f.name.written
         );
-        let fix = format!("write `{}({p} : K)` to make it a function of one example", f.name.written);
+        let fix = format!(
+            "write `{}({p} : K)` to make it a function of one example",
+            f.name.written
+        );
         Some(Diagnostic::error(Code::G2, span, text).hint(fix))
     }
 
@@ -427,23 +442,34 @@ impl Lowerer<'_> {
                     return Some(x);
                 }
                 let axis = self.example_axis(scope);
-                let op = if op == Binary::Max { Op::MaxOf(axis) } else { Op::MinOf(axis) };
+                let op =
+                    if op == Binary::Max { Op::MaxOf(axis) } else { Op::MinOf(axis) };
                 Some(self.spanned(op, &[x], span))
             }
             [a, b] => {
-                let (x, y) =
-                    (self.expr(&a.value, &inner(scope)), self.expr(&b.value, &inner(scope)));
+                let (x, y) = (
+                    self.expr(&a.value, &inner(scope)),
+                    self.expr(&b.value, &inner(scope)),
+                );
                 let (x, y) = (x?, y?);
                 self.entrywise(op, (&a.value, x), (&b.value, y), span, scope)
             }
             _ => {
-                let text = format!("max and min take one or two arguments, found {}", args.len());
+                let text = format!(
+                    "max and min take one or two arguments, found {}",
+                    args.len()
+                );
                 self.error(Diagnostic::error(Code::G2, span, text))
             }
         }
     }
 
-    fn one_argument(&mut self, args: &[Arg], span: Span, scope: &Scope) -> Option<NodeId> {
+    fn one_argument(
+        &mut self,
+        args: &[Arg],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
         match args {
             [one] => self.expr(&one.value, &inner(scope)),
             _ => {
@@ -494,7 +520,8 @@ impl Lowerer<'_> {
     /// `dropout(a, p)`: a ⊙ mask in training, a in evaluation.
     fn dropout(&mut self, args: &[Arg], span: Span, scope: &Scope) -> Option<NodeId> {
         let [a, p] = args else {
-            let text = "dropout expects what it acts on and a probability: dropout(a, 0.5)";
+            let text =
+                "dropout expects what it acts on and a probability: dropout(a, 0.5)";
             return self.error(Diagnostic::error(Code::G2, span, text));
         };
         let (x, p_node) =

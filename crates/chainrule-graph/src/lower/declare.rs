@@ -9,8 +9,8 @@ use crate::graph::{Graph, NodeId, Op};
 use crate::module::{Equation, Module, Objective, Start, Symbol};
 use crate::shape::{Dim, Dims, Shape};
 use crate::syntax::ast::{
-    Declaration, DimExpr, Expr, ExprKind, File, Init, Layout, Mark, Name, Role, ShapeExpr,
-    StatementKind,
+    Declaration, DimExpr, Expr, ExprKind, File, Init, Layout, Mark, Name, Role,
+    ShapeExpr, StatementKind,
 };
 use crate::syntax::print::{Style, print_expr};
 use crate::value::Mat;
@@ -32,7 +32,9 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn new(file: &File, layout: Layout) -> Self {
         let roles = of_kind(file, |k| match k {
-            StatementKind::Declare(items) => Some(items.iter().any(|d| d.role != Role::None)),
+            StatementKind::Declare(items) => {
+                Some(items.iter().any(|d| d.role != Role::None))
+            }
             _ => None,
         });
         let bare = !roles.into_iter().any(|(has, _)| has);
@@ -65,14 +67,16 @@ impl Draft {
         let last = |pick: fn(&StatementKind) -> Option<StatementKind>| {
             of_kind(file, pick).last().map(|(k, _)| k)
         };
-        let data = match last(|k| matches!(k, StatementKind::Data(_)).then(|| k.clone())) {
+        let data = match last(|k| matches!(k, StatementKind::Data(_)).then(|| k.clone()))
+        {
             Some(StatementKind::Data(d)) => Some(*d),
             _ => None,
         };
-        let train = match last(|k| matches!(k, StatementKind::Train(_)).then(|| k.clone())) {
-            Some(StatementKind::Train(t)) => Some(*t),
-            _ => None,
-        };
+        let train =
+            match last(|k| matches!(k, StatementKind::Train(_)).then(|| k.clone())) {
+                Some(StatementKind::Train(t)) => Some(*t),
+                _ => None,
+            };
         let precision = of_kind(file, |k| match k {
             StatementKind::Precision(p) => Some(*p),
             _ => None,
@@ -128,7 +132,10 @@ fn fans(g: &Graph, s: &Symbol) -> Option<(Dim, Dim)> {
 }
 
 /// The prelude's functions and the file's own, aliases of `where` included.
-pub(crate) fn functions(file: &File, overrides: &[Override]) -> (Functions, Vec<Diagnostic>) {
+pub(crate) fn functions(
+    file: &File,
+    overrides: &[Override],
+) -> (Functions, Vec<Diagnostic>) {
     let mut all = crate::prelude::functions().clone();
     let mut diags = Vec::new();
     for (f, _) in of_kind(file, |k| match k {
@@ -140,7 +147,8 @@ pub(crate) fn functions(file: &File, overrides: &[Override]) -> (Functions, Vec<
             let text = format!("the function `{}` is defined twice", f.name.written);
             diags.push(Diagnostic::error(Code::N3, f.name.span, text));
         } else if all.find(&f.name.key).is_some() {
-            let text = format!("`{}` of this file is used, not the shipped one", f.name.written);
+            let text =
+                format!("`{}` of this file is used, not the shipped one", f.name.written);
             diags.push(Diagnostic::note(Code::N2, f.name.span, text));
         }
         all.all.push(f.clone());
@@ -156,7 +164,8 @@ pub(crate) fn functions(file: &File, overrides: &[Override]) -> (Functions, Vec<
         _ => None,
     });
     for (name, value) in wheres.flat_map(|(items, _)| items) {
-        let given = overrides.iter().find(|o| o.name == name.key).map(|o| o.value.clone());
+        let given =
+            overrides.iter().find(|o| o.name == name.key).map(|o| o.value.clone());
         let target = given.or_else(|| match &value.kind {
             ExprKind::Name(n) => Some(n.written.clone()),
             _ => None,
@@ -170,7 +179,12 @@ pub(crate) fn functions(file: &File, overrides: &[Override]) -> (Functions, Vec<
 
 impl Lowerer<'_> {
     /// All statements that give names a meaning before the equations are read.
-    pub(crate) fn declare(&mut self, file: &File, overrides: &[Override], draft: &mut Draft) {
+    pub(crate) fn declare(
+        &mut self,
+        file: &File,
+        overrides: &[Override],
+        draft: &mut Draft,
+    ) {
         self.collect_dims(file);
         self.wheres(file, overrides);
         self.constants_of(file, overrides, draft);
@@ -267,8 +281,10 @@ impl Lowerer<'_> {
                     "`where {}` expects a whole number from 1, a dimension or a function",
                     name.written
                 );
-                let d = Diagnostic::error(Code::S8, value.span, text)
-                    .hint(format!("a number that is not a dimension: const {} = …", name.written));
+                let d = Diagnostic::error(Code::S8, value.span, text).hint(format!(
+                    "a number that is not a dimension: const {} = …",
+                    name.written
+                ));
                 self.error(d);
             }
         }
@@ -322,7 +338,8 @@ impl Lowerer<'_> {
         }
         let before = self.diags.len();
         let node = self.expr(e, &Scope { closed: true, ..Scope::open() })?;
-        let mut env = crate::eval::Env { sizes: self.dims.sizes.clone(), ..Default::default() };
+        let mut env =
+            crate::eval::Env { sizes: self.dims.sizes.clone(), ..Default::default() };
         for (key, v) in &self.origins.numbers {
             if let Some(Meaning::Node(n)) = self.names.get(key)
                 && let Op::Symbol(s) = self.g[*n].op
@@ -330,7 +347,8 @@ impl Lowerer<'_> {
                 env.symbols.insert(s, crate::eval::Value::Shared(Mat::scalar(*v)));
             }
         }
-        let expanded = crate::expand::calls(self.g, self.functions, self.layout, self.dims, &[node]);
+        let expanded =
+            crate::expand::calls(self.g, self.functions, self.layout, self.dims, &[node]);
         let value = expanded.and_then(|(g, roots)| {
             crate::eval::eval_roots(&g, &env, &roots)[roots[0].0 as usize].clone()
         });
@@ -355,7 +373,8 @@ impl Lowerer<'_> {
     fn declare_symbol(&mut self, d: &Declaration, draft: &mut Draft) {
         if let Some(old) = draft.symbols.iter().find(|s| s.key == d.name.key) {
             let text = format!("`{}` is declared twice", d.name.written);
-            let diag = Diagnostic::error(Code::N3, d.span, text).label(old.span, "first here");
+            let diag =
+                Diagnostic::error(Code::N3, d.span, text).label(old.span, "first here");
             self.error(diag);
             return;
         }
@@ -387,15 +406,19 @@ impl Lowerer<'_> {
                 let Some(numbers) = numbers else { return Start::Unsaid };
                 let wanted = DRAWS.iter().find(|(n, _)| n == kind);
                 match wanted {
-                    Some((_, n)) if *n == numbers.len() => Start::Draw(kind.clone(), numbers),
+                    Some((_, n)) if *n == numbers.len() => {
+                        Start::Draw(kind.clone(), numbers)
+                    }
                     Some((_, n)) => {
-                        let text = format!("{kind} takes {n} numbers, found {}", numbers.len());
+                        let text =
+                            format!("{kind} takes {n} numbers, found {}", numbers.len());
                         self.error(Diagnostic::error(Code::G2, *span, text));
                         Start::Unsaid
                     }
                     None => {
                         let names: Vec<&str> = DRAWS.iter().map(|(n, _)| *n).collect();
-                        let text = format!("no way to start a parameter is called `{kind}`");
+                        let text =
+                            format!("no way to start a parameter is called `{kind}`");
                         let d = Diagnostic::error(Code::N1, *span, text)
                             .hint(format!("there are {}", names.join(", ")));
                         self.error(d);
@@ -406,7 +429,10 @@ impl Lowerer<'_> {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a symbol's facts, each named at the call")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a symbol's facts, each named at the call"
+    )]
     fn new_symbol(
         &mut self,
         name: &Name,
@@ -487,7 +513,13 @@ impl Lowerer<'_> {
         self.value_of_size(s, &shape, m, span)
     }
 
-    fn value_of_size(&mut self, s: &Symbol, shape: &Shape, m: Mat, span: Span) -> Option<Mat> {
+    fn value_of_size(
+        &mut self,
+        s: &Symbol,
+        shape: &Shape,
+        m: Mat,
+        span: Span,
+    ) -> Option<Mat> {
         let rows = self.take_size(&shape.rows, m.rows);
         let several = s.each && shape.cols.is_one();
         let cols = several || self.take_size(&shape.cols, m.cols);
@@ -502,7 +534,8 @@ impl Lowerer<'_> {
             m.rows,
             m.cols
         );
-        let mut d = Diagnostic::error(Code::S5, span, text).label(s.span, "declared here");
+        let mut d =
+            Diagnostic::error(Code::S5, span, text).label(s.span, "declared here");
         if shape.under(&self.dims.sizes) == Some((m.cols, m.rows)) {
             let with = literal_text(&m.transposed());
             d = d.fix(format!("transposed: {with}"), vec![Edit { span, with }]);
@@ -513,7 +546,9 @@ impl Lowerer<'_> {
 
     fn known_size(&self, shape: &Shape) -> String {
         match shape.under(&self.dims.sizes) {
-            Some((r, c)) if shape.to_string() != format!("{r}×{c}") => format!(" = {r}×{c}"),
+            Some((r, c)) if shape.to_string() != format!("{r}×{c}") => {
+                format!(" = {r}×{c}")
+            }
             _ => String::new(),
         }
     }
@@ -550,7 +585,8 @@ impl Lowerer<'_> {
                 Mark::Binary | Mark::MultiHot => (bits, "0 or 1 everywhere"),
             };
             if !ok {
-                let text = format!("`{}` needs {say}; example {} has not", s.shown, i + 1);
+                let text =
+                    format!("`{}` needs {say}; example {} has not", s.shown, i + 1);
                 self.error(Diagnostic::error(Code::S5, span, text));
                 return;
             }
@@ -570,7 +606,15 @@ impl Lowerer<'_> {
         let key = WEIGHT.to_string();
         let name = Name { key: key.clone(), written: key, span: Span::default() };
         let span = Span::default();
-        self.new_symbol(&name, Role::Input, None, Shape::SCALAR, Start::Unsaid, span, draft);
+        self.new_symbol(
+            &name,
+            Role::Input,
+            None,
+            Shape::SCALAR,
+            Start::Unsaid,
+            span,
+            draft,
+        );
         if let Some(Meaning::Node(n)) = self.names.get(WEIGHT) {
             self.weight = Some(*n);
         }
@@ -579,10 +623,10 @@ impl Lowerer<'_> {
 }
 
 /// The per-example weight that `weight column` and `balanced` bring in.
-pub const WEIGHT: &str = "example_weight";
+pub(super) const WEIGHT: &str = "example_weight";
 
 /// Ways to draw a start, and how many numbers each takes.
-pub static DRAWS: &[(&str, usize)] = &[
+pub(super) static DRAWS: &[(&str, usize)] = &[
     ("he", 0),
     ("glorot", 0),
     ("lecun", 0),

@@ -43,8 +43,9 @@ pub(crate) struct Scope {
     pub mode: Mode,
     /// The function whose body this is.
     pub within: Option<FuncId>,
-    /// In the computed form a function's own name means the primitive.
-    pub computed: bool,
+    /// Which form of it: in the computed form its own name means the primitive, in the
+    /// derivative the function itself; in the definition it would be a recursion.
+    pub form: Form,
     /// The outermost mean or sum runs over the examples too.
     pub objective: bool,
     /// Indices of sums and indexed equations: name and range, rows first.
@@ -61,7 +62,7 @@ impl Scope {
             dims: Vec::new(),
             mode: Mode::Plain,
             within: None,
-            computed: false,
+            form: Form::Definition,
             objective: false,
             indices: Vec::new(),
             closed: false,
@@ -96,7 +97,9 @@ impl Lowerer<'_> {
                 let a = self.expr(x, &scope.inner())?;
                 Some(self.spanned(Op::Transpose, &[a], e.span))
             }
-            ExprKind::Call { func, primes, args } => self.call(func, *primes, args, e, scope),
+            ExprKind::Call { func, primes, args } => {
+                self.call(func, *primes, args, e, scope)
+            }
             ExprKind::Norm(p, parts) => self.norm(*p, parts, e.span, &scope.inner()),
             ExprKind::Abs(x) => {
                 let a = self.expr(x, &scope.inner())?;
@@ -131,7 +134,13 @@ impl Lowerer<'_> {
     }
 
     /// A name on its own.
-    fn name(&mut self, key: &str, written: &str, span: Span, scope: &Scope) -> Option<NodeId> {
+    fn name(
+        &mut self,
+        key: &str,
+        written: &str,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
         if let Some((_, n)) = scope.locals.iter().rev().find(|(k, _)| k == key) {
             return Some(*n);
         }
@@ -175,7 +184,9 @@ impl Lowerer<'_> {
     ) -> Option<NodeId> {
         let inner = match op {
             BinaryOp::Add | BinaryOp::Sub => scope.clone(),
-            BinaryOp::Space | BinaryOp::Dot | BinaryOp::Star | BinaryOp::Div => scope.clone(),
+            BinaryOp::Space | BinaryOp::Dot | BinaryOp::Star | BinaryOp::Div => {
+                scope.clone()
+            }
             _ => scope.inner(),
         };
         let (x, y) = (self.expr(a, &inner), self.expr(b, &inner));
@@ -262,7 +273,12 @@ impl Lowerer<'_> {
 
     /// In the body of a function of one example over a matrix, a per-example scalar (1×m, in
     /// `rows` m×1) meets columns (K×m): it is repeated.
-    fn spread_examples(&mut self, x: NodeId, y: NodeId, scope: &Scope) -> (NodeId, NodeId) {
+    pub(crate) fn spread_examples(
+        &mut self,
+        x: NodeId,
+        y: NodeId,
+        scope: &Scope,
+    ) -> (NodeId, NodeId) {
         let axis = match scope.mode {
             Mode::Plain => return (x, y),
             Mode::Columns => Axis::Rows,
@@ -394,7 +410,13 @@ impl Lowerer<'_> {
     }
 
     /// `‖a, b‖` (2-norm, Frobenius over all of them) and `‖e‖_1`.
-    fn norm(&mut self, p: u8, parts: &[Expr], span: Span, scope: &Scope) -> Option<NodeId> {
+    fn norm(
+        &mut self,
+        p: u8,
+        parts: &[Expr],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
         let mut total: Option<NodeId> = None;
         for part in parts {
             let x = self.expr(part, scope)?;
@@ -411,7 +433,11 @@ impl Lowerer<'_> {
             });
         }
         let total = total?;
-        Some(if p == 1 { total } else { self.spanned(Op::Unary(Unary::Sqrt), &[total], span) })
+        Some(if p == 1 {
+            total
+        } else {
+            self.spanned(Op::Unary(Unary::Sqrt), &[total], span)
+        })
     }
 
     /// The sum over all entries; per example inside a function of one example.
@@ -460,11 +486,17 @@ impl Lowerer<'_> {
         }
     }
 
-    fn matrix(&mut self, rows: &[Vec<Expr>], span: Span, scope: &Scope) -> Option<NodeId> {
+    fn matrix(
+        &mut self,
+        rows: &[Vec<Expr>],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
         let cols = rows.first().map_or(0, Vec::len);
         if let Some(bad) = rows.iter().find(|r| r.len() != cols) {
             let at = bad.first().map_or(span, |e| e.span);
-            let text = format!("a row has {} entries, the first one has {cols}", bad.len());
+            let text =
+                format!("a row has {} entries, the first one has {cols}", bad.len());
             return self.error(Diagnostic::error(Code::S5, at, text));
         }
         let mut lines = Vec::new();
@@ -492,7 +524,8 @@ impl Lowerer<'_> {
     }
 
     fn stack(&mut self, parts: &[Expr], span: Span, scope: &Scope) -> Option<NodeId> {
-        let nodes: Option<Vec<NodeId>> = parts.iter().map(|p| self.expr(p, scope)).collect();
+        let nodes: Option<Vec<NodeId>> =
+            parts.iter().map(|p| self.expr(p, scope)).collect();
         let nodes = nodes?;
         for (p, &n) in parts.iter().zip(&nodes).skip(1) {
             let (s, t) = (self.shape(nodes[0]), self.shape(n));
@@ -580,7 +613,9 @@ pub(crate) fn constant_value(g: &Graph, dims: &Dims, n: NodeId) -> Option<f64> {
         Op::Fill(bits, _) => Some(f64::from_bits(*bits)),
         Op::Size(d) => dims.resolve(d).under(&dims.sizes).map(|n| n as f64),
         Op::Unary(u) => Some((crate::ops::elementwise::unary(*u).value)(arg(0)?)),
-        Op::Binary(b) => Some((crate::ops::elementwise::binary(*b).value)(arg(0)?, arg(1)?)),
+        Op::Binary(b) => {
+            Some((crate::ops::elementwise::binary(*b).value)(arg(0)?, arg(1)?))
+        }
         Op::Select => {
             if arg(0)? != 0.0 {
                 arg(1)

@@ -27,7 +27,9 @@ impl Lowerer<'_> {
     fn origin(&self, (e, n): Operand<'_>) -> String {
         let shape = self.shape(n);
         let text = self.said(e);
-        let ExprKind::Name(name) = &strip(e).kind else { return format!("{text} is {shape}") };
+        let ExprKind::Name(name) = &strip(e).kind else {
+            return format!("{text} is {shape}");
+        };
         let Some(place) = self.origins.places.get(&name.key) else {
             return format!("{text} is {shape}");
         };
@@ -35,7 +37,9 @@ impl Lowerer<'_> {
         let declared = place.of(&self.origins.text).trim();
         let from = match self.forced(name.key.as_str(), n) {
             Some(other) => format!("line {line}; {other}"),
-            None if declared.contains(['×', ':', '=']) => format!("line {line}: {declared}"),
+            None if declared.contains(['×', ':', '=']) => {
+                format!("line {line}: {declared}")
+            }
             None => format!("line {line}"),
         };
         format!("{text} is {shape} ({from})")
@@ -53,7 +57,10 @@ impl Lowerer<'_> {
         let equation = self.origins.text.lines().nth(line - 1)?.trim();
         let equation = equation.split('#').next()?.trim();
         (name != key).then(|| {
-            format!("also forced by line {line}: {equation}, {name} {}", self.shape(other))
+            format!(
+                "also forced by line {line}: {equation}, {name} {}",
+                self.shape(other)
+            )
         })
     }
 
@@ -65,7 +72,8 @@ impl Lowerer<'_> {
         span: Span,
     ) -> Diagnostic {
         let a = last_factor(self, a);
-        let text = format!("the product {} {} does not fit", self.said(a.0), self.said(b.0));
+        let text =
+            format!("the product {} {} does not fit", self.said(a.0), self.said(b.0));
         let (s, t) = (self.shape(a.1), self.shape(b.1));
         Diagnostic::error(Code::S1, a.0.span.to(b.0.span).to(span_end(span)), text)
             .label(a.0.span, self.origin(a))
@@ -150,7 +158,8 @@ impl Lowerer<'_> {
         span: Span,
     ) -> Diagnostic {
         let (s, t) = (self.shape(a.1), self.shape(b.1));
-        let text = format!("the sum of {} and {} does not fit", self.said(a.0), self.said(b.0));
+        let text =
+            format!("the sum of {} and {} does not fit", self.said(a.0), self.said(b.0));
         Diagnostic::error(Code::S2, span, text)
             .label(a.0.span, self.origin(a))
             .label(b.0.span, self.origin(b))
@@ -176,7 +185,9 @@ impl Lowerer<'_> {
         Diagnostic::error(Code::S3, span, text)
             .label(a.0.span, self.origin(a))
             .label(b.0.span, self.origin(b))
-            .with_note(format!("entry by entry needs equal shapes, or a number: {s} and {t}"))
+            .with_note(format!(
+                "entry by entry needs equal shapes, or a number: {s} and {t}"
+            ))
     }
 
     pub(crate) fn misfit_stack(
@@ -224,8 +235,10 @@ impl Lowerer<'_> {
         let list = names.join(", ");
         match &arg.name {
             Some(n) => {
-                let text = format!("`{}` has no argument `{}`", f.name.written, n.written);
-                Diagnostic::error(Code::N1, n.span, text).hint(format!("its arguments: {list}"))
+                let text =
+                    format!("`{}` has no argument `{}`", f.name.written, n.written);
+                Diagnostic::error(Code::N1, n.span, text)
+                    .hint(format!("its arguments: {list}"))
             }
             None => {
                 let text = format!(
@@ -234,7 +247,8 @@ impl Lowerer<'_> {
                     names.len(),
                     if names.len() == 1 { "" } else { "s" }
                 );
-                Diagnostic::error(Code::G2, span, text).hint(format!("its arguments: {list}"))
+                Diagnostic::error(Code::G2, span, text)
+                    .hint(format!("its arguments: {list}"))
             }
         }
     }
@@ -246,7 +260,8 @@ impl Lowerer<'_> {
         given: &[(Option<Expr>, NodeId)],
         span: Span,
     ) {
-        let logs = ["cross_entropy", "binary_cross_entropy"].contains(&f.name.key.as_str());
+        let logs =
+            ["cross_entropy", "binary_cross_entropy"].contains(&f.name.key.as_str());
         if !logs || given.len() < 2 {
             return;
         }
@@ -265,7 +280,8 @@ impl Lowerer<'_> {
         }
         if !self.is_probability(given[1].1) {
             let y = self.said(b);
-            let squash = if f.name.key == "cross_entropy" { "softmax" } else { "sigmoid" };
+            let squash =
+                if f.name.key == "cross_entropy" { "softmax" } else { "sigmoid" };
             let text = format!("`{y}` is not known to be a probability");
             let d = Diagnostic::warning(Code::M1, b.span, text).hint(format!(
                 "put {squash} in front: {}({}, {squash}({y}))",
@@ -308,7 +324,8 @@ impl Lowerer<'_> {
     ) -> Option<NodeId> {
         if self.functions.find(key).is_some() || super::is_builtin(key) {
             let text = format!("`{written}` is a function, here stands a value");
-            let d = Diagnostic::error(Code::G2, span, text).hint(format!("call it: {written}(…)"));
+            let d = Diagnostic::error(Code::G2, span, text)
+                .hint(format!("call it: {written}(…)"));
             return self.error(d);
         }
         if self.later.iter().any(|l| l == key) {
@@ -321,7 +338,8 @@ impl Lowerer<'_> {
             let d = Diagnostic::error(Code::N3, span, text).label(place, "defined here");
             return self.error(d);
         }
-        let mut d = Diagnostic::error(Code::N1, span, format!("`{written}` is not known"));
+        let mut d =
+            Diagnostic::error(Code::N1, span, format!("`{written}` is not known"));
         let names = self.known_names(scope);
         if let Some((a, b)) = split_product(key, &names) {
             let with = format!("{a} {b}");
@@ -333,7 +351,9 @@ impl Lowerer<'_> {
             d = d.fix(format!("did you mean `{near}`?"), vec![edit]);
         }
         if d.hints.is_empty() {
-            d = d.hint(format!("declare it (param {written} : …) or give it a value ({written} := …)"));
+            d = d.hint(format!(
+                "declare it (param {written} : …) or give it a value ({written} := …)"
+            ));
         }
         self.error(d)
     }
@@ -350,7 +370,9 @@ impl Lowerer<'_> {
 /// A left operand `A B` of `A B x`: what touches `x` is `B`.
 fn last_factor<'e>(l: &Lowerer<'_>, (e, n): Operand<'e>) -> Operand<'e> {
     match &e.kind {
-        ExprKind::Binary(BinaryOp::Space | BinaryOp::At, _, b) if l.g[n].op == Op::MatMul => {
+        ExprKind::Binary(BinaryOp::Space | BinaryOp::At, _, b)
+            if l.g[n].op == Op::MatMul =>
+        {
             (b, l.g[n].args[1])
         }
         _ => (e, n),

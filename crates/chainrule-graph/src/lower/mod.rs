@@ -165,7 +165,9 @@ fn of_kind<'f, T>(
     file: &'f File,
     pick: impl Fn(&'f StatementKind) -> Option<T>,
 ) -> impl Iterator<Item = (T, Span)> {
-    file.statements.iter().filter_map(move |Statement { kind, span }| Some((pick(kind)?, *span)))
+    file.statements
+        .iter()
+        .filter_map(move |Statement { kind, span }| Some((pick(kind)?, *span)))
 }
 
 /// Tree → module; the module is meaningful only if there is no error among the diagnostics.

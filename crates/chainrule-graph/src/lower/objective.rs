@@ -65,10 +65,12 @@ impl Lowerer<'_> {
     fn assigned_before(&self, name: &Name, draft: &Draft) -> Option<Diagnostic> {
         let first = draft.equations.iter().find(|q| q.key == name.key).map(|q| q.span);
         let symbol = draft.symbols.iter().find(|s| s.key == name.key);
-        let value = symbol.filter(|s| s.value.is_some() || s.role != Role::None).map(|s| s.span);
+        let value =
+            symbol.filter(|s| s.value.is_some() || s.role != Role::None).map(|s| s.span);
         let place = first.or(value)?;
         let text = format!("`{}` is assigned a second time", name.written);
-        let d = Diagnostic::error(Code::N3, name.span, text).label(place, "it has a meaning here");
+        let d = Diagnostic::error(Code::N3, name.span, text)
+            .label(place, "it has a meaning here");
         Some(d.hint("give the new value a name of its own"))
     }
 
@@ -88,8 +90,10 @@ impl Lowerer<'_> {
         if self.same(&declared, &found) {
             return Some(node);
         }
-        let text =
-            format!("`{}` is declared {declared}, its equation gives {found}", name.written);
+        let text = format!(
+            "`{}` is declared {declared}, its equation gives {found}",
+            name.written
+        );
         self.error(Diagnostic::error(Code::S5, span, text).label(place, "declared here"))
     }
 
@@ -105,12 +109,20 @@ impl Lowerer<'_> {
             self.error(Diagnostic::error(Code::N3, *second, text));
         }
         match said.first() {
-            Some(((name, e), span)) => self.said_objective(name.as_ref(), e, *span, draft),
+            Some(((name, e), span)) => {
+                self.said_objective(name.as_ref(), e, *span, draft)
+            }
             None => self.found_objective(draft),
         }
     }
 
-    fn said_objective(&mut self, name: Option<&Name>, e: &Expr, span: Span, draft: &mut Draft) {
+    fn said_objective(
+        &mut self,
+        name: Option<&Name>,
+        e: &Expr,
+        span: Span,
+        draft: &mut Draft,
+    ) {
         let scope = Scope { objective: draft.layout == Layout::One, ..Scope::open() };
         let Some(node) = self.expr(e, &scope) else { return };
         if let Some(d) = self.not_a_scalar(node, e) {
@@ -129,7 +141,8 @@ impl Lowerer<'_> {
             });
         }
         let loss = self.example_loss;
-        draft.objective = Some(Objective { shown, node, loss, penalty: None, said: true, span });
+        draft.objective =
+            Some(Objective { shown, node, loss, penalty: None, said: true, span });
     }
 
     /// S4: not a scalar, or one number per example without mean or sum.
@@ -140,7 +153,9 @@ impl Lowerer<'_> {
             return None;
         }
         let text = match s.is_scalar() {
-            true => "the objective is a number for each example, not one number".to_string(),
+            true => {
+                "the objective is a number for each example, not one number".to_string()
+            }
             false => format!("the objective is {s}, not a number"),
         };
         let inside = e.span.of(&self.origins.text).to_string();
@@ -155,12 +170,8 @@ impl Lowerer<'_> {
 
     /// Without `minimize`: the scalar named like a loss if there is one, else the last scalar.
     fn found_objective(&mut self, draft: &mut Draft) {
-        let scalars: Vec<Equation> = draft
-            .equations
-            .iter()
-            .filter(|q| self.is_scalar(q.node))
-            .cloned()
-            .collect();
+        let scalars: Vec<Equation> =
+            draft.equations.iter().filter(|q| self.is_scalar(q.node)).cloned().collect();
         let named: Vec<&Equation> =
             scalars.iter().filter(|q| LOSS_NAMES.contains(&q.key.as_str())).collect();
         let found = match named.as_slice() {
@@ -222,10 +233,9 @@ impl Lowerer<'_> {
     /// The argument beside a target in a loss, or the symbol subtracted from it.
     fn beside_target(&self, e: &Expr, draft: &Draft, out: &mut Vec<NodeId>) {
         let is_target = |x: &Expr| match &x.kind {
-            ExprKind::Name(n) => draft
-                .symbols
-                .iter()
-                .any(|s| s.key == n.key && (s.role == Role::Target)),
+            ExprKind::Name(n) => {
+                draft.symbols.iter().any(|s| s.key == n.key && (s.role == Role::Target))
+            }
             _ => false,
         };
         let node = |x: &Expr| match &x.kind {
@@ -236,7 +246,9 @@ impl Lowerer<'_> {
             _ => None,
         };
         match &e.kind {
-            ExprKind::Call { args, .. } if args.len() >= 2 && is_target(&args[0].value) => {
+            ExprKind::Call { args, .. }
+                if args.len() >= 2 && is_target(&args[0].value) =>
+            {
                 out.extend(node(&args[1].value));
             }
             ExprKind::Binary(crate::syntax::ast::BinaryOp::Sub, a, b) => {
@@ -246,7 +258,9 @@ impl Lowerer<'_> {
                     out.extend(node(a));
                 }
             }
-            ExprKind::Binary(_, a, b) if is_target(strip(a)) => out.extend(logged(b, &node)),
+            ExprKind::Binary(_, a, b) if is_target(strip(a)) => {
+                out.extend(logged(b, &node))
+            }
             _ => {}
         }
         for c in children(e) {
@@ -264,8 +278,12 @@ impl Lowerer<'_> {
         if !said.is_empty() {
             return said.iter().filter_map(|n| self.trainable_symbol(n, draft)).collect();
         }
-        let params: Vec<SymId> =
-            draft.symbols.iter().filter(|s| s.role == Role::Param).map(|s| s.id).collect();
+        let params: Vec<SymId> = draft
+            .symbols
+            .iter()
+            .filter(|s| s.role == Role::Param)
+            .map(|s| s.id)
+            .collect();
         if !draft.bare {
             return params;
         }
@@ -281,7 +299,8 @@ impl Lowerer<'_> {
     fn trainable_symbol(&mut self, n: &Name, draft: &Draft) -> Option<SymId> {
         let found = draft.symbols.iter().find(|s| s.key == n.key).map(|s| s.id);
         if found.is_none() {
-            let text = format!("`{}` is not a free symbol, so it cannot be learned", n.written);
+            let text =
+                format!("`{}` is not a free symbol, so it cannot be learned", n.written);
             self.error(Diagnostic::error(Code::N1, n.span, text));
         }
         found
@@ -302,7 +321,12 @@ impl Lowerer<'_> {
     fn first_in_loss(&self, e: &Expr, out: &mut Vec<String>) {
         if let ExprKind::Call { func, args, .. } = &e.kind
             && let Some(id) = self.functions.find(&func.key)
-            && self.functions.get(id).notes.iter().any(|(k, v)| k == "kind" && v == "loss")
+            && self
+                .functions
+                .get(id)
+                .notes
+                .iter()
+                .any(|(k, v)| k == "kind" && v == "loss")
             && let Some(ExprKind::Name(n)) = args.first().map(|a| &a.value.kind)
         {
             out.push(n.key.clone());
@@ -333,7 +357,8 @@ impl Lowerer<'_> {
         }
         let used = |n: NodeId| self.g.iter().any(|(_, node)| node.args.contains(&n));
         for s in &draft.symbols {
-            let node = self.g.iter().find(|(_, n)| n.op == Op::Symbol(s.id)).map(|(i, _)| i);
+            let node =
+                self.g.iter().find(|(_, n)| n.op == Op::Symbol(s.id)).map(|(i, _)| i);
             let defined = draft.equations.iter().any(|q| q.key == s.key);
             if node.is_some_and(|n| !used(n)) && !self.used.contains(&s.key) && !defined {
                 let text = format!("`{}` is never used", s.shown);
@@ -361,4 +386,3 @@ fn logged(e: &Expr, node: &dyn Fn(&Expr) -> Option<NodeId>) -> Option<NodeId> {
         _ => None,
     }
 }
-

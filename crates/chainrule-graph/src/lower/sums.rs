@@ -15,7 +15,9 @@ use super::{Lowerer, Meaning};
 impl Lowerer<'_> {
     /// `∑_i e`: the index gets the common dimension of what it indexes.
     pub(crate) fn index_sum(&mut self, e: &Expr, scope: &Scope) -> Option<NodeId> {
-        let ExprKind::Sum { index, from, to, except, body } = &e.kind else { return None };
+        let ExprKind::Sum { index, from, to, except, body } = &e.kind else {
+            return None;
+        };
         if scope.indices.len() == 2 {
             let text = "at most two indices can be open at a time";
             return self.error(Diagnostic::error(Code::G2, index.span, text));
@@ -75,7 +77,8 @@ impl Lowerer<'_> {
         if let Some(from) = from {
             let n = self.expr(from, &outer)?;
             if self.constant_value(n) != Some(1.0) {
-                let text = "a sum over part of a dimension: slice it first, as in `a[2:4]`";
+                let text =
+                    "a sum over part of a dimension: slice it first, as in `a[2:4]`";
                 self.error(Diagnostic::error(Code::S5, from.span, text));
                 return None;
             }
@@ -83,7 +86,10 @@ impl Lowerer<'_> {
         let Some(to) = to else { return Some(()) };
         let n = self.expr(to, &outer)?;
         let size = self.size(dim);
-        if n == size || self.constant_value(n).is_some_and(|v| Some(v) == self.constant_value(size))
+        if n == size
+            || self
+                .constant_value(n)
+                .is_some_and(|v| Some(v) == self.constant_value(size))
         {
             return Some(());
         }
@@ -104,7 +110,8 @@ impl Lowerer<'_> {
         {
             let (_, rows) = &inside.indices[0];
             if !self.dims.equal(rows, &dim) {
-                let text = format!("`{}` runs over {rows}, the sum over {dim}", n.written);
+                let text =
+                    format!("`{}` runs over {rows}, the sum over {dim}", n.written);
                 return self.error(Diagnostic::error(Code::S3, except.span, text));
             }
             let eye = self.g.add(Op::Eye(dim), &[], except.span);
@@ -144,7 +151,8 @@ impl Lowerer<'_> {
         let mut found = Vec::new();
         self.ranges(&index.key, body, scope, &mut found);
         let Some(first) = found.first().cloned() else {
-            let text = format!("nothing in this sum depends on the index `{}`", index.written);
+            let text =
+                format!("nothing in this sum depends on the index `{}`", index.written);
             self.error(Diagnostic::error(Code::N1, span, text));
             return None;
         };
@@ -249,8 +257,11 @@ impl Lowerer<'_> {
                 self.combine(op, (a, x), (b, y), e.span, &plain)
             }
             ExprKind::Cases(v, c, o) => {
-                let (x, k, y) =
-                    (self.indexed(v, scope)?, self.indexed(c, scope)?, self.indexed(o, scope)?);
+                let (x, k, y) = (
+                    self.indexed(v, scope)?,
+                    self.indexed(c, scope)?,
+                    self.indexed(o, scope)?,
+                );
                 let (x, k, y) =
                     (self.widen(x, scope), self.widen(k, scope), self.widen(y, scope));
                 Some(self.spanned(Op::Select, &[k, x, y], e.span))
@@ -272,7 +283,8 @@ impl Lowerer<'_> {
             return Some(x);
         }
         let index = &scope.indices[0].0;
-        let text = format!("inside a sum over `{index}` stands {}, not a number", self.shape(x));
+        let text =
+            format!("inside a sum over `{index}` stands {}, not a number", self.shape(x));
         let d = Diagnostic::error(Code::S3, e.span, text)
             .hint(format!("write an element of it, such as `a_{index}` or `a[{index}]`"));
         self.error(d)
@@ -310,7 +322,13 @@ impl Lowerer<'_> {
     }
 
     /// Elements as r×1 (first index), 1×c (second), r×c (both).
-    fn pick(&mut self, base: NodeId, subs: &[Sub], span: Span, scope: &Scope) -> Option<NodeId> {
+    fn pick(
+        &mut self,
+        base: NodeId,
+        subs: &[Sub],
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
         let place = |i: &str| scope.indices.iter().position(|(n, _)| n == i);
         let mut x = base;
         let s = self.shape(base);
@@ -335,15 +353,17 @@ impl Lowerer<'_> {
                 x = self.cut(x, k, *n, span)?;
             }
         }
-        Some(match (places.first().copied().flatten(), places.get(1).copied().flatten()) {
-            (Some(a), Some(b)) if a == b => {
-                let d = self.spanned(Op::DiagPart, &[x], span);
-                if a == 0 { d } else { self.g.transpose(d) }
-            }
-            (Some(0), _) | (None, Some(1)) => x,
-            (Some(_), _) | (None, Some(_)) => self.g.transpose(x),
-            (None, None) => x,
-        })
+        Some(
+            match (places.first().copied().flatten(), places.get(1).copied().flatten()) {
+                (Some(a), Some(b)) if a == b => {
+                    let d = self.spanned(Op::DiagPart, &[x], span);
+                    if a == 0 { d } else { self.g.transpose(d) }
+                }
+                (Some(0), _) | (None, Some(1)) => x,
+                (Some(_), _) | (None, Some(_)) => self.g.transpose(x),
+                (None, None) => x,
+            },
+        )
     }
 
     /// Keeps only row (k = 0) or column (k = 1) number n.
@@ -381,8 +401,12 @@ enum Sub {
 
 fn sub_of(i: &Index) -> Option<Sub> {
     match i {
-        Index::At(Expr { kind: ExprKind::Name(n), .. }) => Some(Sub::Index(n.key.clone())),
-        Index::At(Expr { kind: ExprKind::Number(v, _), .. }) => Some(Sub::At(*v as usize)),
+        Index::At(Expr { kind: ExprKind::Name(n), .. }) => {
+            Some(Sub::Index(n.key.clone()))
+        }
+        Index::At(Expr { kind: ExprKind::Number(v, _), .. }) => {
+            Some(Sub::At(*v as usize))
+        }
         _ => None,
     }
 }

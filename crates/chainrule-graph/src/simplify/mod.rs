@@ -66,7 +66,11 @@ pub(crate) fn simplify(
     for (id, node) in g.iter().filter(|(id, _)| needed[id.0 as usize]) {
         let args: Vec<NodeId> = node.args.iter().map(|a| map[a]).collect();
         let new = s.node(node.op.clone(), &args, node.span);
-        debug_assert_eq!(s.g[new].shape, node.shape, "a rewrite changed a shape: {:?}", node.op);
+        debug_assert_eq!(
+            s.g[new].shape, node.shape,
+            "a rewrite changed a shape: {:?}",
+            node.op
+        );
         if facts.barrier == Some(id) {
             s.facts.barrier = Some(new);
         }
@@ -121,7 +125,8 @@ impl Simplifier<'_, '_> {
 
     /// Looks at a node's operation, unless it is the barrier.
     pub(crate) fn look(&self, n: NodeId) -> Option<(&Op, &[NodeId])> {
-        (self.facts.barrier != Some(n)).then(|| (&self.g[n].op, self.g[n].args.as_slice()))
+        (self.facts.barrier != Some(n))
+            .then(|| (&self.g[n].op, self.g[n].args.as_slice()))
     }
 
     /// The argument of a node of this one-argument operation.

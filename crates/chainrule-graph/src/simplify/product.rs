@@ -79,7 +79,10 @@ fn cancel(s: &Simplifier<'_, '_>, num: &mut Vec<NodeId>, den: &mut Vec<NodeId>) 
     changed
 }
 
-fn safe_quotient(s: &Simplifier<'_, '_>, num: &[NodeId]) -> Option<(usize, NodeId, usize)> {
+fn safe_quotient(
+    s: &Simplifier<'_, '_>,
+    num: &[NodeId],
+) -> Option<(usize, NodeId, usize)> {
     num.iter().enumerate().find_map(|(i, &q)| {
         let (x, y) = s.pair(Binary::XDivY, q)?;
         let j = num.iter().position(|&n| n == y)?;
@@ -126,7 +129,9 @@ pub(super) fn normal(
 /// A constant in every entry is a number, as long as another factor keeps the shape.
 fn spread_numbers(s: &mut Simplifier<'_, '_>, f: &mut Factors) {
     while f.num.len() + f.den.len() > 1 {
-        let Some(i) = f.num.iter().position(|&n| s.g.constant(n).is_some_and(|v| v != 0.0)) else {
+        let Some(i) =
+            f.num.iter().position(|&n| s.g.constant(n).is_some_and(|v| v != 0.0))
+        else {
             return;
         };
         let n = f.num.remove(i);
@@ -168,7 +173,9 @@ fn scalar_part(s: &mut Simplifier<'_, '_>, f: &Factors, span: Span) -> Option<No
     };
     // A number below 1 that is 1/k reads better as a divisor: 1/2, 1/m.
     let (c, divisor) = match c.recip() {
-        k if c != 1.0 && k.fract() == 0.0 && k <= 64.0 && s.stage == Stage::Reader => (1.0, k),
+        k if c != 1.0 && k.fract() == 0.0 && k <= 64.0 && s.stage == Stage::Reader => {
+            (1.0, k)
+        }
         _ => (c, 1.0),
     };
     if c != 1.0 {
@@ -265,7 +272,8 @@ fn split_scalars(
     (rest.num, rest.den) = (std::mem::take(&mut f.num), std::mem::take(&mut f.den));
     if shared_only {
         let (keep, per): (Vec<_>, Vec<_>) = f.snum.iter().partition(|&&x| !s.g[x].each);
-        let (keep_d, per_d): (Vec<_>, Vec<_>) = f.sden.iter().partition(|&&x| !s.g[x].each);
+        let (keep_d, per_d): (Vec<_>, Vec<_>) =
+            f.sden.iter().partition(|&&x| !s.g[x].each);
         (f.snum, f.sden) = (keep, keep_d);
         (rest.snum, rest.sden) = (per, per_d);
     } else if rest.num.is_empty() && rest.den.is_empty() {
@@ -322,7 +330,11 @@ pub(super) fn linear(
     }
     let inner = s.node(op.clone(), &new, span);
     let wide = (!s.scalar(inner)).then(|| s.g[inner].shape.clone());
-    if wide.is_some() { all.num.push(inner) } else { all.snum.push(inner) }
+    if wide.is_some() {
+        all.num.push(inner)
+    } else {
+        all.snum.push(inner)
+    }
     flip_inside(s, &mut all, op, &new, span);
     let unit = Factors::one();
     let front = build(s, &Factors { num: Vec::new(), ..all.clone() }, None, span);
@@ -374,7 +386,8 @@ pub(super) fn sigmoid_bce(
     collect(s, args[1], false, &mut f);
     let scalar = s.scalar(args[0]) && s.scalar(args[1]);
     let list = if scalar { &mut f.snum } else { &mut f.num };
-    let (i, parts) = list.iter().enumerate().find_map(|(i, &n)| Some((i, quotients(s, n)?)))?;
+    let (i, parts) =
+        list.iter().enumerate().find_map(|(i, &n)| Some((i, quotients(s, n)?)))?;
     let (b, q, a, p) = parts;
     let (j, k) = (list.iter().position(|&n| n == p)?, list.iter().position(|&n| n == q)?);
     let mut drop = [i, j, k];

@@ -118,12 +118,7 @@ pub static RULES: &[Rule] = &[
         stage: Stage::Always,
         apply: product::linear,
     },
-    Rule {
-        name: "identity matrix",
-        about: "I A = A",
-        stage: Stage::Always,
-        apply: eye,
-    },
+    Rule { name: "identity matrix", about: "I A = A", stage: Stage::Always, apply: eye },
     Rule {
         name: "mean over examples",
         about: "the mean of what is the same for all examples is that",
@@ -201,7 +196,10 @@ fn constants(
         (Op::ExMean, [a]) => *a,
         _ => return None,
     };
-    if matches!(op, Op::Binary(Binary::Div)) && v.fract() != 0.0 && s.stage == Stage::Reader {
+    if matches!(op, Op::Binary(Binary::Div))
+        && v.fract() != 0.0
+        && s.stage == Stage::Reader
+    {
         return None;
     }
     let wide = args.iter().find(|a| !s.scalar(**a)).or(args.first())?;
@@ -209,7 +207,12 @@ fn constants(
     Some(s.g.fill(v, shape))
 }
 
-fn identity(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Option<NodeId> {
+fn identity(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    _: Span,
+) -> Option<NodeId> {
     let plain = |f| {
         let entry = s.cx.functions.get(f);
         let own = &entry.params.first()?.name.key;
@@ -240,7 +243,12 @@ fn shaped(s: &mut Simplifier<'_, '_>, n: NodeId, like: &[NodeId]) -> NodeId {
     }
 }
 
-fn neutral(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Option<NodeId> {
+fn neutral(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    _: Span,
+) -> Option<NodeId> {
     let Op::Binary(b) = op else { return None };
     let (x, y) = (args[0], args[1]);
     let (zero_x, zero_y) = (s.is_number(x, 0.0), s.is_number(y, 0.0));
@@ -270,7 +278,12 @@ fn neutral(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Opt
     }
 }
 
-fn signs(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Option<NodeId> {
+fn signs(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    _: Span,
+) -> Option<NodeId> {
     match op {
         Op::Binary(Binary::Add) => {
             if let Some(b) = s.under(Unary::Neg, args[1]) {
@@ -382,7 +395,12 @@ pub(super) fn size(s: &mut Simplifier<'_, '_>, d: &Dim) -> NodeId {
     }
 }
 
-fn sum(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], span: Span) -> Option<NodeId> {
+fn sum(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    span: Span,
+) -> Option<NodeId> {
     let (axis, x) = match op {
         Op::Sum(axis) => (*axis, args[0]),
         Op::MaxOf(_) | Op::MinOf(_) if s.scalar(args[0]) => return Some(args[0]),
@@ -393,8 +411,12 @@ fn sum(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], span: Span) -> Opti
         _ if shape.is_scalar() => return Some(x),
         Axis::Rows if shape.rows.is_one() => return Some(x),
         Axis::Cols if shape.cols.is_one() => return Some(x),
-        Axis::Rows if shape.cols.is_one() => return Some(s.node(Op::Sum(Axis::All), args, span)),
-        Axis::Cols if shape.rows.is_one() => return Some(s.node(Op::Sum(Axis::All), args, span)),
+        Axis::Rows if shape.cols.is_one() => {
+            return Some(s.node(Op::Sum(Axis::All), args, span));
+        }
+        Axis::Cols if shape.rows.is_one() => {
+            return Some(s.node(Op::Sum(Axis::All), args, span));
+        }
         _ => {}
     }
     if let Some(inner) = s.under(Unary::Neg, x) {
@@ -433,7 +455,9 @@ fn root_square(
     _: Span,
 ) -> Option<NodeId> {
     match op {
-        Op::Binary(Binary::Pow) if s.is_number(args[1], 2.0) => s.under(Unary::Sqrt, args[0]),
+        Op::Binary(Binary::Pow) if s.is_number(args[1], 2.0) => {
+            s.under(Unary::Sqrt, args[0])
+        }
         _ => None,
     }
 }
@@ -446,7 +470,7 @@ fn eye(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Option<
     if is(args[0]) {
         return Some(args[1]);
     }
-    is(args[1]).then_some(args[0])
+    is(args[1]).then(|| args[0])
 }
 
 fn example_mean(
@@ -455,7 +479,7 @@ fn example_mean(
     args: &[NodeId],
     _: Span,
 ) -> Option<NodeId> {
-    (*op == Op::ExMean && !s.g[args[0]].each).then_some(args[0])
+    (*op == Op::ExMean && !s.g[args[0]].each).then(|| args[0])
 }
 
 fn repeated(
@@ -478,9 +502,8 @@ fn repeated(
             }
             None
         }
-        Op::Binary(Binary::Mul | Binary::Add | Binary::Sub | Binary::Div) | Op::Select => {
-            narrow_scalars(s, op, args, span)
-        }
+        Op::Binary(Binary::Mul | Binary::Add | Binary::Sub | Binary::Div)
+        | Op::Select => narrow_scalars(s, op, args, span),
         _ => None,
     }
 }
@@ -512,7 +535,12 @@ fn narrow_scalars(
     Some(s.node(op.clone(), &new, span))
 }
 
-fn cases(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Option<NodeId> {
+fn cases(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    _: Span,
+) -> Option<NodeId> {
     if *op != Op::Select {
         return None;
     }

@@ -16,8 +16,9 @@ mod functions;
 mod lexer;
 mod lines;
 mod names;
-mod nearest;
+pub(crate) mod nearest;
 mod parser;
+pub mod print;
 #[cfg(test)]
 mod samples;
 mod scope;
@@ -81,4 +82,13 @@ pub fn parse_expression(
     parser.finish();
     checks::sort(&mut diagnostics);
     (expr, diagnostics)
+}
+
+/// Every name that is written in a file, with its place (for fixes that replace one).
+#[must_use]
+pub fn names_in(text: &str) -> Vec<(crate::diag::Span, String)> {
+    let (lines, _) = lexer::lex(text);
+    let tokens = lines.iter().flat_map(|l| &l.tokens);
+    let named = tokens.filter(|t| t.ident().is_some());
+    named.map(|t| (t.span, t.span.of(text).to_string())).collect()
 }

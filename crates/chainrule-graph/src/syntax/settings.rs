@@ -6,13 +6,14 @@
 //! data: "my digits.csv.gz", x = p* -p1 / log / standardized, y = digit, hold out 20 % stratified
 //! ```
 //! Words end at blanks and at `= / < [ ]`; quotes (`"a b"`, `'a b'`; `""` inside stands for one)
-//! make a literal name. Several clauses for one symbol stack in their order. Several files joined
-//! by ` + ` stand side by side. Deliberately absent: files, and the canonical spelling of symbols
-//! (a clause keeps the symbol as written; the parser of the file knows the spellings).
+//! make a literal name. The slash may be left out before `log` and `standardized`. Several clauses
+//! for one symbol stack in their order. Several files joined by ` + ` stand side by side.
+//! Deliberately absent: files.
 
 use crate::diag::Span;
 
 mod near;
+mod parts;
 mod print;
 mod read;
 #[cfg(test)]
@@ -58,7 +59,7 @@ pub struct DataSpec {
 /// `symbol = columns [/ number | standardized | log]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnClause {
-    /// Key of the symbol.
+    /// Key of the symbol, in its canonical spelling.
     pub symbol: String,
     /// Which columns, in order.
     pub selectors: Vec<Selector>,
@@ -111,7 +112,7 @@ impl Selector {
     pub fn column(name: &str) -> Self {
         let plain = print::is_bare(name)
             && !name.contains('*')
-            && read::parse_range(name).is_none();
+            && parts::parse_range(name).is_none();
         if plain { Self::Glob(name.to_owned()) } else { Self::Exact(name.to_owned()) }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::read::opens_item;
+use super::parts::{TRANSFORMS, opens_item};
 use super::words::{SIGNS, is_minus};
 use super::{ColumnClause, DataSpec, HoldOut, Selector, Transform};
 
@@ -107,6 +107,7 @@ pub(super) fn is_bare(name: &str) -> bool {
     let ends =
         |c: char| c.is_whitespace() || SIGNS.contains(&c) || matches!(c, '"' | '#');
     !name.is_empty()
+        && !TRANSFORMS.contains(&name)
         && !name.contains(ends)
         && !name.starts_with(['\'', '+'])
         && !name.starts_with(is_minus)

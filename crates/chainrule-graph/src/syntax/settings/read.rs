@@ -4,23 +4,14 @@
 //! fit. Deliberately absent: whether files and columns exist.
 
 use crate::diag::{Code, Diagnostic, Edit, Span};
+use crate::syntax::names::canonical;
 
-use super::words::{Word, is_minus, split_items, words};
+use super::parts::{
+    ITEMS, NO_TRANSFORM, ORDINAL, end_of_columns, is_transform_word, joined, one_char,
+    opens_item, percent, selector, take_file, transform,
+};
+use super::words::{Word, split_items, words};
 use super::{ColumnClause, DataSpec, HoldOut, Selector, Transform, nearest};
-
-/// The words that can open an item.
-pub(super) const ITEMS: [&str; 10] = [
-    "hold out",
-    "validate",
-    "test",
-    "no header",
-    "separator",
-    "missing",
-    "strip",
-    "ordinal",
-    "weight",
-    "balanced",
-];
 
 /// Reads what stands behind `data:`; `base` is its byte offset in the file.
 ///
@@ -132,14 +123,14 @@ impl Reader {
             return self.two_clauses(&item[..at + 2], &item[at + 2..]);
         }
         let body = &item[2..];
-        let cut = body.iter().position(|w| w.is("/")).unwrap_or(body.len());
+        let cut = end_of_columns(body);
         let selectors = self.selectors(&body[..cut]);
         let transforms = self.transforms(&body[cut..]);
         if cut == 0 {
             let message = format!("expected columns behind `{} =`", item[0].text);
             return self.error(item, message);
         }
-        let (symbol, span) = (item[0].text.clone(), self.span(item));
+        let (symbol, span) = (canonical(&item[0].text), self.span(item));
         self.spec.columns.push(ColumnClause { symbol, selectors, transforms, span });
     }
 
@@ -167,24 +158,32 @@ impl Reader {
 
     fn transforms(&mut self, words: &[Word]) -> Vec<Transform> {
         let mut transforms = Vec::new();
-        for step in words.split(|w| w.is("/")).skip(1) {
-            match step {
-                [word] => match transform(word) {
-                    Ok(transform) => transforms.push(transform),
-                    Err((message, near)) => self.word_error(word, message, near),
-                },
-                [] => self.error(
-                    words,
-                    "expected a number, `standardized` or `log` behind `/`",
-                ),
-                [_, more, ..] => {
-                    let message = format!(
-                        "expected `/` or a comma, found `{}`: columns stand before the `/`",
-                        more.text
-                    );
-                    self.error(std::slice::from_ref(more), message);
+        let mut after_slash = false;
+        for word in words {
+            if word.is("/") {
+                if after_slash {
+                    self.error(std::slice::from_ref(word), NO_TRANSFORM);
                 }
+                after_slash = true;
+                continue;
             }
+            // Words that cannot be columns need no slash before them.
+            if !after_slash && !is_transform_word(word) {
+                let found = &word.text;
+                let message = format!(
+                    "expected `/` or a comma, found `{found}`: columns stand before the `/`"
+                );
+                self.error(std::slice::from_ref(word), message);
+                continue;
+            }
+            after_slash = false;
+            match transform(word) {
+                Ok(transform) => transforms.push(transform),
+                Err((message, near)) => self.word_error(word, message, near),
+            }
+        }
+        if after_slash {
+            self.error(&words[words.len() - 1..], NO_TRANSFORM);
         }
         transforms
     }
@@ -314,97 +313,5 @@ impl Reader {
             [w] if !w.is_sign() => self.spec.weight = Some(w.text.clone()),
             _ => self.error(item, "expected one column, as in `weight exposure`"),
         }
-    }
-}
-
-/// Whether a word opens an item, and so is no file (unless in quotes).
-pub(super) fn opens_item(word: &str) -> bool {
-    word == "holdout" || ITEMS.iter().any(|i| i.split(' ').next() == Some(word))
-}
-
-const ORDINAL: &str =
-    "expected levels in rising order, as in `ordinal cut = Fair < Good < Ideal`";
-
-fn joined(words: &[Word]) -> String {
-    words.iter().map(|w| w.text.as_str()).collect::<Vec<_>>().join(" ")
-}
-
-/// `a.csv + "b c.csv"`: the files, and what stands behind them.
-fn take_file(words: &[Word]) -> (String, &[Word]) {
-    let mut end = 1;
-    while words.get(end).is_some_and(|w| w.is("+")) && words.len() > end + 1 {
-        end += 2;
-    }
-    (joined(&words[..end]), &words[end..])
-}
-
-fn percent(words: &[Word]) -> Option<(f64, &[Word])> {
-    let (first, rest) = words.split_first()?;
-    let (number, rest) = match (first.text.strip_suffix('%'), rest) {
-        (Some(number), _) => (number, rest),
-        (None, [sign, rest @ ..]) if sign.is("%") => (first.text.as_str(), rest),
-        (None, _) => (first.text.as_str(), rest),
-    };
-    let percent = number.parse().ok().filter(|p: &f64| *p > 0.0 && *p < 100.0)?;
-    Some((percent, rest))
-}
-
-fn one_char(text: &str) -> Option<char> {
-    let mut chars = text.chars();
-    chars.next().filter(|_| chars.next().is_none())
-}
-
-fn selector(word: &Word) -> Result<Selector, String> {
-    let text = word.text.as_str();
-    if word.is_sign() {
-        return Err(format!("expected columns, found `{text}`"));
-    }
-    if text.is_empty() {
-        return Err("expected the name of a column, found empty quotes".to_owned());
-    }
-    match (word.quoted, word.minus) {
-        (true, true) => return Ok(Selector::Exclude(text.to_owned())),
-        (true, false) => return Ok(Selector::Exact(text.to_owned())),
-        _ => {}
-    }
-    if let Some(rest) = text.strip_prefix(is_minus).filter(|r| !r.is_empty()) {
-        return Ok(Selector::Exclude(rest.to_owned()));
-    }
-    match parse_range(text) {
-        Some((a, b)) if a == 0 || a > b => {
-            Err(format!("expected a range counted from 1, as in `1..4`, found `{text}`"))
-        }
-        Some((a, b)) => Ok(Selector::Range(a, b)),
-        None if text == "*" => Ok(Selector::Rest),
-        None => Ok(Selector::Glob(text.to_owned())),
-    }
-}
-
-/// `1..4`; `None` if it is not a range.
-pub(super) fn parse_range(text: &str) -> Option<(usize, usize)> {
-    let (a, b) = text.split_once("..")?;
-    Some((a.parse().ok()?, b.parse().ok()?))
-}
-
-fn transform(word: &Word) -> Result<Transform, (String, Option<&'static str>)> {
-    let text = word.text.as_str();
-    match text {
-        "standardized" | "standardised" => return Ok(Transform::Standardized),
-        "log" | "ln" => return Ok(Transform::Log),
-        _ => {}
-    }
-    match text.replace(is_minus, "-").parse::<f64>() {
-        Ok(number) if number.is_finite() && number != 0.0 => {
-            Ok(Transform::Divide(number))
-        }
-        Ok(_) => {
-            Err((format!("expected a finite number other than 0, found `{text}`"), None))
-        }
-        Err(_) => Err((
-            format!(
-                "expected a number, `standardized` or `log` behind `/`, found `{text}`"
-            ),
-            nearest(text, ["standardized", "log"]),
-        )),
     }
 }

@@ -61,12 +61,25 @@ fn several_spellings_are_read() {
     assert_eq!(print_data(&read("a.csv # one\n , hold out 20%")), "a.csv, hold out 20 %");
     assert_eq!(print_data(&read("a.csv, x = −b *")), "a.csv, x = -b *");
     assert_eq!(print_data(&read("a.csv, separator '\\t'")), "a.csv, separator tab");
+    let slashes = "a.csv, x = * -id / standardized, y = p / log / standardized";
+    assert_eq!(
+        print_data(&read("a.csv, x = * -id standardized, y = p log standardized")),
+        slashes
+    );
+    assert_eq!(
+        print_data(&read("a.csv, x = * -id / standardized, y = p / log standardized")),
+        slashes
+    );
+    assert_eq!(read("x = log, y = a \"log\"").columns[0].transforms, []);
+    assert_eq!(read("x_{1} = a").columns[0].symbol, "x1");
     assert_eq!(read("").file, None);
 }
 
 #[test]
 fn columns_of_any_name_have_a_selector_that_reads_back() {
-    for name in ["p1", "a b", "1..2", "*", "-x", "a/b", "é", "'q", "x\"y", "#1", "5"] {
+    for name in
+        ["p1", "a b", "1..2", "*", "-x", "a/b", "é", "log", "'q", "x\"y", "#1", "5"]
+    {
         let column = Selector::column(name);
         let spec = read(&format!("x = {}", print_data_selector(&column)));
         assert_eq!(spec.columns[0].selectors, [column], "{name}");
