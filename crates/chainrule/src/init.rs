@@ -99,7 +99,9 @@ impl Place<'_> {
         let message = match wanted {
             Some((n, "")) => format!("~ {n} takes no arguments"),
             Some((n, args)) => {
-                format!("expected ~ {n}({args}) with σ ≥ 0 and a ≤ b, found other arguments")
+                format!(
+                    "expected ~ {n}({args}) with σ ≥ 0 and a ≤ b, found other arguments"
+                )
             }
             None => {
                 let all: Vec<&str> = STARTS.iter().map(|(n, _)| *n).collect();
@@ -170,7 +172,8 @@ impl Place<'_> {
             }
             None => (Mat::filled(self.rows, self.cols, 0.0), "at 0"),
         };
-        let note = format!("{shown} starts {how}: the file has neither `~` nor `=` for it");
+        let note =
+            format!("{shown} starts {how}: the file has neither `~` nor `=` for it");
         Ok(Started { value, note: Some(note) })
     }
 }

@@ -42,9 +42,8 @@ pub fn number_scores(truth: &[f64], predicted: &[f64], means: &[f64]) -> NumberS
         (errors(&y, &p), errors(&y, &flat))
     };
     let all: Vec<(Errors, Errors)> = (0..k).map(column).collect();
-    let mean = |f: &dyn Fn(&(Errors, Errors)) -> f64| {
-        all.iter().map(f).sum::<f64>() / k as f64
-    };
+    let mean =
+        |f: &dyn Fn(&(Errors, Errors)) -> f64| all.iter().map(f).sum::<f64>() / k as f64;
     let defined = all.iter().all(|(e, _)| e.r2.is_some());
     let or_zero = |v: Option<f64>| v.unwrap_or(0.0);
     NumberScores {

@@ -10,6 +10,8 @@ use crate::train::Epoch;
 /// Blue and vermilion of Okabe and Ito (2008): told apart by colour-blind readers too.
 const COLOURS: [&str; 2] = ["#0072b2", "#d55e00"];
 
+const CLIP: &str = "kuva-clip-";
+
 /// The curves of `epochs`; `metric` names the lower figure, if there is one.
 #[must_use]
 pub fn curves(epochs: &[Epoch], metric: Option<&str>) -> String {
@@ -20,8 +22,27 @@ pub fn curves(epochs: &[Epoch], metric: Option<&str>) -> String {
     let (plots, layouts): (Vec<Vec<Plot>>, Vec<Layout>) =
         panels.into_iter().map(|(plots, name)| panel(plots, name)).unzip();
     let figure = Figure::new(plots.len(), 1).with_plots(plots).with_layouts(layouts);
-    let scene = figure.render();
-    kuva::backend::svg::SvgBackend.render_scene(&scene)
+    let figure = figure.with_cell_size(640.0, 300.0).with_shared_legend_bottom();
+    let svg = kuva::backend::svg::SvgBackend.render_scene(&figure.render());
+    renumbered(&svg)
+}
+
+/// kuva counts its clip paths over the whole life of the process; here they start from 0, so that
+/// the same run gives the same file.
+fn renumbered(svg: &str) -> String {
+    let mut parts = svg.split(CLIP);
+    let mut out = parts.next().unwrap_or("").to_owned();
+    let mut seen: Vec<&str> = Vec::new();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (id, rest) = part.split_at(digits);
+        let place = seen.iter().position(|s| *s == id).unwrap_or_else(|| {
+            seen.push(id);
+            seen.len() - 1
+        });
+        out.push_str(&format!("{CLIP}{place}{rest}"));
+    }
+    out
 }
 
 fn panel(plots: Vec<Plot>, name: &str) -> (Vec<Plot>, Layout) {
@@ -57,7 +78,14 @@ mod tests {
     fn epoch(n: usize, loss: f64) -> Epoch {
         let metric = Some(1.0 - loss);
         let held_loss = Some(loss + 0.1);
-        Epoch { epoch: n, loss, metric, held_loss, held_metric: metric, ..Epoch::default() }
+        Epoch {
+            epoch: n,
+            loss,
+            metric,
+            held_loss,
+            held_metric: metric,
+            ..Epoch::default()
+        }
     }
 
     #[test]
@@ -74,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_left_out() {
-        let svg = curves(&[epoch(1, 1.0), epoch(2, f64::NAN), epoch(3, f64::INFINITY)], None);
+        let svg =
+            curves(&[epoch(1, 1.0), epoch(2, f64::NAN), epoch(3, f64::INFINITY)], None);
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }
 }

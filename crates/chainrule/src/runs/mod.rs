@@ -245,10 +245,14 @@ mod tests {
         ];
         assert_eq!(entries(&path), all);
         let table = fs::read_to_string(path.join("epochs.csv")).unwrap();
-        assert!(table.starts_with("epoch,step,train_objective,train_loss,train_accuracy"));
+        assert!(
+            table.starts_with("epoch,step,train_objective,train_loss,train_accuracy")
+        );
         assert_eq!(table.lines().count(), 4);
         let columns = |l: &str| l.split(',').count();
-        assert!(table.lines().all(|l| columns(l) == columns(table.lines().next().unwrap())));
+        assert!(
+            table.lines().all(|l| columns(l) == columns(table.lines().next().unwrap()))
+        );
     }
 
     #[test]
