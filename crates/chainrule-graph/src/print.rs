@@ -388,6 +388,12 @@ impl Printer<'_> {
         expr(ExprKind::Call { func, primes, args: out })
     }
 
+    /// A call (or with one prime its derivative) of a function on these nodes.
+    #[must_use]
+    pub fn inside_call(&self, f: crate::graph::FuncId, primes: u8, args: &[NodeId]) -> Expr {
+        self.function(f, primes, args)
+    }
+
     fn slice(&self, b: &Block, x: NodeId) -> Expr {
         let shape = &self.graph[x].shape;
         let rows = index(&b.row, &b.rows, &shape.rows);

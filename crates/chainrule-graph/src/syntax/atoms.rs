@@ -510,7 +510,7 @@ impl Parser<'_> {
                 row.len()
             );
             let place = row[0].span.to(row[row.len() - 1].span);
-            self.slip(Diagnostic::error(Code::P1, place, message));
+            self.slip(Diagnostic::error(Code::S5, place, message));
         }
     }
 }

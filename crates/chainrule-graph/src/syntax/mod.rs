@@ -13,6 +13,8 @@ mod declare;
 mod expand;
 mod expr;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod lexer;
 mod lines;
 mod names;

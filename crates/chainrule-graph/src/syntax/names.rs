@@ -129,12 +129,15 @@ pub(crate) struct Ident {
     pub(crate) mark: Option<LayerMark>,
     /// The canonical spelling of all of it.
     pub(crate) key: String,
+    /// As in the text; a copy made by a loop is spelled as the loop spells it (`W_2`).
+    pub(crate) written: String,
 }
 
 impl Ident {
     pub(crate) fn new(base: String, subs: Vec<String>, mark: Option<LayerMark>) -> Self {
         let key = key_of(&base, &subs, mark.as_ref());
-        Self { base, subs, mark, key }
+        let written = spell(&base, &subs, mark.as_ref());
+        Self { base, subs, mark, key, written }
     }
 }
 
@@ -261,6 +264,20 @@ fn key_of(base: &str, subs: &[String], mark: Option<&LayerMark>) -> String {
         None => String::new(),
     };
     format!("{base}{mark}{kept}")
+}
+
+/// The parts one after the other, as a lecturer writes them: `W_2`, `a_{i,j}`, `z^{[1]}`.
+fn spell(base: &str, subs: &[String], mark: Option<&LayerMark>) -> String {
+    let mut text = base.to_string();
+    for sub in subs {
+        let plain = sub.chars().all(is_part);
+        text.push_str(&if plain { format!("_{sub}") } else { format!("_{{{sub}}}") });
+    }
+    match mark {
+        Some(LayerMark { square: true, text: inner }) => format!("{text}^{{[{inner}]}}"),
+        Some(LayerMark { square: false, text: inner }) => format!("{text}^{{({inner})}}"),
+        None => text,
+    }
 }
 
 /// Digits glue to a name that does not end in one: `W1_2` is not `W12`.
@@ -393,7 +410,9 @@ pub(crate) fn scan(text: &str) -> Option<(Ident, usize)> {
             mark = Some(found);
             at += length;
         } else {
-            return Some((Ident::new(base, subs, mark), at));
+            let mut ident = Ident::new(base, subs, mark);
+            ident.written = text[..at].to_string();
+            return Some((ident, at));
         }
     }
 }
