@@ -1,0 +1,10 @@
+//! The command as its users meet it: what it prints, where, and with which exit status.
+//!
+//! One binary; each module a kind of promise. Every test runs the built command in a folder of its
+//! own, which is looked at afterwards.
+
+mod check;
+mod listing;
+mod new;
+mod output;
+mod support;
