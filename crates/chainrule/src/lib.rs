@@ -4,6 +4,13 @@
 pub mod data;
 mod error;
 pub mod explain;
+pub mod plan;
+pub mod run;
+pub mod init;
+pub mod metrics;
+pub mod runs;
+pub mod store;
+pub mod train;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};

@@ -183,7 +183,15 @@ fn scalar_part(s: &mut Simplifier<'_, '_>, f: &Factors, span: Span) -> Option<No
     if c != 1.0 {
         top = Some(s.number(c));
     }
-    for &x in &f.snum {
+    // A sum stands behind its factor: 1/m sum(e), not sum(e)/m.
+    let reduces = |s: &Simplifier<'_, '_>, x: NodeId| {
+        matches!(s.g[x].op, Op::Sum(_) | Op::MatMul | Op::ExMean)
+    };
+    let (core, front): (Vec<_>, Vec<_>) = f.snum.iter().partition(|&&x| reduces(s, x));
+    let divides = divisor != 1.0 || !f.sden.is_empty();
+    let behind = if divides { core } else { Vec::new() };
+    let before: &[NodeId] = if divides { &front } else { &f.snum };
+    for &x in before {
         top = Some(match top {
             Some(t) => add(s, Binary::Mul, t, x),
             None => x,
@@ -196,13 +204,20 @@ fn scalar_part(s: &mut Simplifier<'_, '_>, f: &Factors, span: Span) -> Option<No
             None => x,
         });
     }
-    match (top, bottom) {
+    let mut value = match (top, bottom) {
         (t, None) => t,
         (t, Some(b)) => {
             let t = t.unwrap_or_else(|| s.number(1.0));
             Some(add(s, Binary::Div, t, b))
         }
+    };
+    for x in behind {
+        value = Some(match value {
+            Some(v) => add(s, Binary::Mul, v, x),
+            None => x,
+        });
     }
+    value
 }
 
 /// The node of a product taken apart.

@@ -74,7 +74,8 @@ pub fn latex(e: &Expr) -> String {
                 (_, Some(x)) => format!("{i}\\neq {}", latex(x)),
                 _ => i,
             };
-            let high = to.as_ref().map_or(String::new(), |t| format!("^{{{}}}", latex(t)));
+            let high =
+                to.as_ref().map_or(String::new(), |t| format!("^{{{}}}", latex(t)));
             format!("\\sum_{{{low}}}{high} {}", latex(body))
         }
         ExprKind::Cases(v, c, o) => cases(v, c, o),
@@ -120,7 +121,9 @@ fn indices(index: &[Index]) -> String {
 /// What carries an exponent or index: braces round anything longer than a name.
 fn base(e: &Expr) -> String {
     match &e.kind {
-        ExprKind::Name(_) | ExprKind::Number(..) | ExprKind::Paren(_) => format!("{{{}}}", latex(e)),
+        ExprKind::Name(_) | ExprKind::Number(..) | ExprKind::Paren(_) => {
+            format!("{{{}}}", latex(e))
+        }
         _ => format!("{{\\left({}\\right)}}", latex(e)),
     }
 }

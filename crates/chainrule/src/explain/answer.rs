@@ -51,9 +51,16 @@ struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    fn new(m: &'a Module, options: &'a AskOptions, asked: &[Result<Asked, Diagnostic>]) -> Self {
-        let frozen: Vec<String> =
-            options.freeze.iter().map(|n| chainrule_graph::syntax::canonical(n)).collect();
+    fn new(
+        m: &'a Module,
+        options: &'a AskOptions,
+        asked: &[Result<Asked, Diagnostic>],
+    ) -> Self {
+        let frozen: Vec<String> = options
+            .freeze
+            .iter()
+            .map(|n| chainrule_graph::syntax::canonical(n))
+            .collect();
         let symbols = m.symbols.iter().map(|s| s.shown.clone()).collect();
         let mut out = Self {
             m,
@@ -93,7 +100,8 @@ impl<'a> Asker<'a> {
     fn update_call(&self) -> Result<OptimizerCall, Diagnostic> {
         if let Some(text) = &self.options.update {
             let read = optimizer::parse_call(&self.m.functions, text);
-            return read.map_err(|d| d.into_iter().next().unwrap_or_else(|| state::bug(text)));
+            return read
+                .map_err(|d| d.into_iter().next().unwrap_or_else(|| state::bug(text)));
         }
         let said = self.m.train.as_ref().and_then(|t| t.optimizer.clone());
         said.ok_or_else(|| {
@@ -110,7 +118,8 @@ impl<'a> Asker<'a> {
         }
         let names: Vec<String> =
             learned(self.m, &self.frozen).into_iter().map(|(_, n)| n).collect();
-        let text = format!("learned here, since nothing says otherwise: {}", names.join(", "));
+        let text =
+            format!("learned here, since nothing says otherwise: {}", names.join(", "));
         self.notes.push(Diagnostic::note(Code::M2, Span::default(), text));
     }
 
@@ -157,10 +166,17 @@ impl<'a> Asker<'a> {
         match &a.question {
             Question::Params => Ok(self.params()),
             Question::Shape(inner) => {
-                let whole = self.answer(&Asked { question: (**inner).clone(), when: a.when }, text)?;
-                let said = whole.shape.iter().map(side_text).collect::<Vec<_>>().join("×");
+                let whole = self
+                    .answer(&Asked { question: (**inner).clone(), when: a.when }, text)?;
+                let said =
+                    whole.shape.iter().map(side_text).collect::<Vec<_>>().join("×");
                 let value = Answered::Unknown;
-                Ok(Answer { value, symbolic: Some(said.clone()), latex: Some(said), ..whole })
+                Ok(Answer {
+                    value,
+                    symbolic: Some(said.clone()),
+                    latex: Some(said),
+                    ..whole
+                })
             }
             Question::Value(t) => self.value(t, k, text),
             Question::Derivative(top, by) => self.derivative(top, by, k, text),
@@ -182,16 +198,20 @@ impl<'a> Asker<'a> {
             return Ok(o.node);
         }
         let names = self.m.equations.iter().map(|e| e.shown.as_str());
-        let names: Vec<&str> = names.chain(self.symbols.iter().map(String::as_str)).collect();
+        let names: Vec<&str> =
+            names.chain(self.symbols.iter().map(String::as_str)).collect();
         let span = Span::new(0, text.len());
-        let d = Diagnostic::error(Code::N1, span, format!("`{}` is not known", t.written));
+        let d =
+            Diagnostic::error(Code::N1, span, format!("`{}` is not known", t.written));
         Err(d.hint(format!("the file has {}", names.join(", "))))
     }
 
     fn params(&self) -> Answer {
         let learned = learned(self.m, &self.frozen);
-        let shapes: Vec<Shape> =
-            learned.iter().map(|(id, _)| self.m.symbols[id.0 as usize].shape.clone()).collect();
+        let shapes: Vec<Shape> = learned
+            .iter()
+            .map(|(id, _)| self.m.symbols[id.0 as usize].shape.clone())
+            .collect();
         let sizes: Option<Vec<(usize, usize)>> =
             shapes.iter().map(|s| s.under(&self.m.dims.sizes)).collect();
         let terms: Vec<String> = shapes.iter().map(entry_count).collect();
@@ -204,7 +224,12 @@ impl<'a> Asker<'a> {
             None => Answered::Unknown,
         };
         let latex = Some(symbolic.clone());
-        Answer { shape: [Side::Size(1), Side::Size(1)], value, symbolic: Some(symbolic), latex }
+        Answer {
+            shape: [Side::Size(1), Side::Size(1)],
+            value,
+            symbolic: Some(symbolic),
+            latex,
+        }
     }
 
     fn side(&self, d: &Dim) -> Side {
@@ -226,7 +251,9 @@ impl<'a> Asker<'a> {
             return [r, m];
         }
         match &self.states {
-            Ok(s) if s.get(&0).is_some_and(|s| s.examples > 1) => [r, Side::Size(s[&0].examples)],
+            Ok(s) if s.get(&0).is_some_and(|s| s.examples > 1) => {
+                [r, Side::Size(s[&0].examples)]
+            }
             _ => [r, c],
         }
     }
@@ -245,11 +272,17 @@ impl<'a> Asker<'a> {
         let node = self.node(t, text)?;
         let d = query::value(self.m, node);
         if t.index.is_empty() {
-            let said = self.m.equation(&t.key).map(|e| self.definition(&d, e.node, &e.text));
+            let said =
+                self.m.equation(&t.key).map(|e| self.definition(&d, e.node, &e.text));
             let (symbolic, latex) = said.unwrap_or_else(|| plain(&t.written));
             let value = self.matrix(self.state(k)?.value(self.m, &self.m.graph, node));
             let shape = self.shape(&self.m.graph, node);
-            return Ok(Answer { shape, value, symbolic: Some(symbolic), latex: Some(latex) });
+            return Ok(Answer {
+                shape,
+                value,
+                symbolic: Some(symbolic),
+                latex: Some(latex),
+            });
         }
         let named = self.named(&d, true);
         self.entries(&d, d.top, &named, &t.index, k, text, Some(node))
@@ -258,7 +291,9 @@ impl<'a> Asker<'a> {
     /// The right side of an equation, as written.
     fn definition(&self, _d: &Derivative, _n: NodeId, text: &str) -> (String, String) {
         let functions = &self.m.functions;
-        let known = |f: &str| functions.find(f).is_some() || chainrule_graph::lower::is_builtin(f);
+        let known = |f: &str| {
+            functions.find(f).is_some() || chainrule_graph::lower::is_builtin(f)
+        };
         let (e, _) = chainrule_graph::syntax::parse_expression(text, &known);
         (text.to_string(), latex(&e))
     }
@@ -342,7 +377,8 @@ impl<'a> Asker<'a> {
             let why = format!("{s} by {t}: say which entries, as in dA[1,2]/dB[1,1]");
             return Err(Diagnostic::error(Code::G2, Span::new(0, text.len()), why));
         }
-        let closed = (s.cols.is_one() && t.cols.is_one()).then(|| query::jacobian(m, a, b));
+        let closed =
+            (s.cols.is_one() && t.cols.is_one()).then(|| query::jacobian(m, a, b));
         let index = [rest, &by.index].concat();
         match closed.flatten() {
             Some(d) => {
@@ -365,10 +401,14 @@ impl<'a> Asker<'a> {
         text: &str,
     ) -> Result<Answer, Diagnostic> {
         if !index.is_empty() {
-            return Err(refused(text, "this Jacobian has no closed form: ask for single entries"));
+            return Err(refused(
+                text,
+                "this Jacobian has no closed form: ask for single entries",
+            ));
         }
         let (s, t) = (m.graph[a].shape.clone(), m.graph[b].shape.clone());
-        let long = |s: &Shape| if s.rows.is_one() { s.cols.clone() } else { s.rows.clone() };
+        let long =
+            |s: &Shape| if s.rows.is_one() { s.cols.clone() } else { s.rows.clone() };
         let (n, p) = (long(&s), long(&t));
         let shape = [self.side(&n), self.side(&p)];
         let Some(rows) = n.under(&m.dims.sizes) else {
@@ -387,7 +427,10 @@ impl<'a> Asker<'a> {
             data.extend(&v.of(0).data);
         }
         let cols = data.len() / rows.max(1);
-        let value = Answered::Numbers(rounded(Mat::new(rows, cols, data), self.options.round_each));
+        let value = Answered::Numbers(rounded(
+            Mat::new(rows, cols, data),
+            self.options.round_each,
+        ));
         Ok(Answer { shape, value, symbolic: None, latex: None })
     }
 
@@ -416,7 +459,11 @@ impl<'a> Asker<'a> {
             Index::At(n) => {
                 if d.under(&self.m.dims.sizes).is_some_and(|size| *n > size) {
                     let why = format!("index {n} is outside 1..{d}");
-                    return Err(Diagnostic::error(Code::S5, Span::new(0, text.len()), why));
+                    return Err(Diagnostic::error(
+                        Code::S5,
+                        Span::new(0, text.len()),
+                        why,
+                    ));
                 }
                 Ok((Dim::size(n - 1), Dim::ONE))
             }
@@ -425,7 +472,10 @@ impl<'a> Asker<'a> {
     }
 
     /// A whole derivative, or entries of it by numbers or letters.
-    #[allow(clippy::too_many_arguments, reason = "one answer's parts, named at each call")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one answer's parts, named at each call"
+    )]
     fn entries(
         &self,
         d: &Derivative,
@@ -509,7 +559,12 @@ impl<'a> Asker<'a> {
         ));
         let shape = [self.side(&s.shape.rows), self.side(&s.shape.cols)];
         let Some(x) = state.values.get(&s.id) else {
-            return Ok(Answer { shape, value: Answered::Unknown, latex: symbolic.clone(), symbolic });
+            return Ok(Answer {
+                shape,
+                value: Answered::Unknown,
+                latex: symbolic.clone(),
+                symbolic,
+            });
         };
         let value = self.central(state, &g, a, s.id, x, h);
         let value = match (value, by.index.as_slice()) {
@@ -538,7 +593,9 @@ impl<'a> Asker<'a> {
         let mut out = x.clone();
         let total = |v: Value| match v {
             Value::Shared(m) => m.data[0],
-            Value::Each(all) => all.iter().map(|m| m.data[0]).sum::<f64>() / all.len() as f64,
+            Value::Each(all) => {
+                all.iter().map(|m| m.data[0]).sum::<f64>() / all.len() as f64
+            }
         };
         for i in 0..x.data.len() {
             let mut at = |d: f64| {
@@ -552,7 +609,13 @@ impl<'a> Asker<'a> {
         Some(out)
     }
 
-    fn memory(&self, name: &str, t: &Target, k: usize, text: &str) -> Result<Answer, Diagnostic> {
+    fn memory(
+        &self,
+        name: &str,
+        t: &Target,
+        k: usize,
+        text: &str,
+    ) -> Result<Answer, Diagnostic> {
         let Some(s) = self.m.symbol(&t.key) else {
             return Err(refused(text, "a state belongs to a learned symbol"));
         };
@@ -563,7 +626,10 @@ impl<'a> Asker<'a> {
         };
         let Some(place) = stepper.state_place(name, s.id) else {
             let known = stepper.states();
-            let d = refused(text, &format!("`{name}` is no state of the rule for `{}`", t.written));
+            let d = refused(
+                text,
+                &format!("`{name}` is no state of the rule for `{}`", t.written),
+            );
             return Err(match known.is_empty() {
                 true => d.hint("this rule has no state"),
                 false => d.hint(format!("its states: {}", known.join(", "))),
@@ -646,4 +712,3 @@ fn cases(yes: Expr, i: &str, k: &str, no: Expr) -> Expr {
 fn plain_expr(name: &str) -> Expr {
     chainrule_graph::syntax::parse_expression(name, &|_| false).0
 }
-

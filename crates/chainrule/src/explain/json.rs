@@ -8,7 +8,8 @@ use super::{Answer, Answered, Reply, Report, Side};
 
 pub(super) fn report(r: &Report, text: &str) -> Value {
     let answers: Vec<Value> = r.replies.iter().map(|x| reply(x, text)).collect();
-    let diagnostics: Vec<Value> = r.diagnostics.iter().map(|d| diagnostic(d, text)).collect();
+    let diagnostics: Vec<Value> =
+        r.diagnostics.iter().map(|d| diagnostic(d, text)).collect();
     json!({ "answers": answers, "diagnostics": diagnostics })
 }
 
@@ -77,9 +78,7 @@ pub(super) fn diagnostic(d: &Diagnostic, text: &str) -> Value {
         v["with"] = json!(e.with);
         v
     };
-    let hint = |h: &chainrule_graph::diag::Hint| {
-        json!({ "text": h.text, "edits": h.edits.iter().map(edit).collect::<Vec<_>>() })
-    };
+    let hint = |h: &chainrule_graph::diag::Hint| json!({ "text": h.text, "edits": h.edits.iter().map(edit).collect::<Vec<_>>() });
     json!({
         "severity": severity,
         "code": format!("{:?}", d.code),

@@ -40,7 +40,8 @@ pub(crate) fn given(m: &Module) -> Result<State, Diagnostic> {
         if s.each {
             let k = value.cols;
             if examples.is_some_and(|n| n != k) {
-                let text = format!("`{}` has {k} examples, another value has not", s.shown);
+                let text =
+                    format!("`{}` has {k} examples, another value has not", s.shown);
                 return Err(Diagnostic::error(Code::S5, s.span, text));
             }
             examples = Some(k);
@@ -141,10 +142,19 @@ impl<'a> Stepper<'a> {
         Ok(())
     }
 
-    fn update(&self, state: &mut State, k: usize, g: Mat, t: usize) -> Result<(), Diagnostic> {
+    fn update(
+        &self,
+        state: &mut State,
+        k: usize,
+        g: Mat,
+        t: usize,
+    ) -> Result<(), Diagnostic> {
         let (id, rule) = (self.gradients[k].0, &self.rules[k]);
-        let Some(theta) = state.values.get(&id).cloned() else { return Err(self.missing(state)) };
-        let fresh = || rule.states.iter().map(|s| Mat::filled(theta.rows, theta.cols, s.2));
+        let Some(theta) = state.values.get(&id).cloned() else {
+            return Err(self.missing(state));
+        };
+        let fresh =
+            || rule.states.iter().map(|s| Mat::filled(theta.rows, theta.cols, s.2));
         let memory = state.memory.remove(&id).unwrap_or_else(|| fresh().collect());
         let mut env = Env { examples: 1, ..Env::default() };
         let scalar = |v: f64| Value::Shared(Mat::scalar(v));
@@ -190,7 +200,9 @@ impl<'a> Stepper<'a> {
 
     /// Names of the rule's states.
     pub(crate) fn states(&self) -> Vec<&str> {
-        self.rules.first().map_or(Vec::new(), |r| r.states.iter().map(|s| &*s.0).collect())
+        self.rules
+            .first()
+            .map_or(Vec::new(), |r| r.states.iter().map(|s| &*s.0).collect())
     }
 }
 
@@ -246,5 +258,9 @@ fn first(all: Vec<Diagnostic>) -> Diagnostic {
 }
 
 pub(crate) fn bug(text: &str) -> Diagnostic {
-    Diagnostic::error(Code::M3, Span::default(), format!("chainrule is wrong here: {text}"))
+    Diagnostic::error(
+        Code::M3,
+        Span::default(),
+        format!("chainrule is wrong here: {text}"),
+    )
 }

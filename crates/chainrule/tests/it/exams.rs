@@ -46,8 +46,15 @@ fn file(case: &Value) -> String {
         out.push_str(&format!("{name} : {}{mark}\n", dims(v)));
     }
     let learned: Vec<String> = match values["hyper"]["trainable"].as_array() {
-        Some(list) => list.iter().filter_map(|v| v.as_str().map(str::to_string)).collect(),
-        None => values["params"].as_object().into_iter().flatten().map(|p| p.0.clone()).collect(),
+        Some(list) => {
+            list.iter().filter_map(|v| v.as_str().map(str::to_string)).collect()
+        }
+        None => values["params"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|p| p.0.clone())
+            .collect(),
     };
     if !learned.is_empty() {
         out.push_str(&format!("trainable: {}\n", learned.join(" ")));
@@ -159,7 +166,8 @@ fn run(case: &Value) -> Result<(), String> {
 
 #[test]
 fn every_exam_question_comes_out_to_the_printed_decimals() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cases/exams/cases.json");
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cases/exams/cases.json");
     let Ok(text) = std::fs::read_to_string(path) else {
         eprintln!("skipped: the owner's exam cases are not here");
         return;
@@ -170,5 +178,11 @@ fn every_exam_question_comes_out_to_the_printed_decimals() {
         .iter()
         .filter_map(|c| Some(format!("{}:\n  {}", c["id"], run(c).err()?)))
         .collect();
-    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{}",
+        failed.len(),
+        cases.len(),
+        failed.join("\n")
+    );
 }

@@ -1,0 +1,580 @@
+//! Runs elementwise programs: in go a [`Program`] and the places of its operands in the
+//! arena, out come its outputs, computed block by block.
+//!
+//! Every instruction is one loop of explicit vectors over a block of [`BLOCK`] elements.
+//! Registers are blocks of working memory that stay in the nearest cache; inputs and
+//! outputs are read and written where they lie; constants and what is the same along a
+//! block are one vector, read again and again.
+//!
+//! Narrow matrices are run as one long row. Then a `Row` or `Col` input is spread out
+//! into a block of its own first, which costs a pass but keeps the vectors full.
+//!
+//! Invariant: an element's bits depend on its own operands alone, not on its block, the
+//! number of threads or the instructions in use. An output may be the very slot of a
+//! `Full` input: it is written there at once if that input is read no more, else from
+//! working memory at the end of the block.
+
+use crate::arena::{Base, Slot, apart, same_or_apart};
+use crate::math;
+use crate::program::{Access, Bin, FusedCall, Op, Program, Step, Un};
+use crate::rng::{Draws, philox};
+use crate::scratch;
+use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
+use crate::team::Team;
+use std::ops::Range;
+
+/// Elements of a block: 2 KiB of f32, so that a dozen registers stay in 32 KiB.
+pub(crate) const BLOCK: usize = 512;
+/// Rows narrower than this are run together as one long row.
+const NARROW: usize = 128;
+/// Instructions times elements below which waking the team costs more than it brings.
+const FORK: usize = 128 * 1024;
+
+/// An operand for the current block.
+#[derive(Clone, Copy)]
+struct Place<T> {
+    start: *mut T,
+    /// Elements from one vector to the next: 0 for one that is the same all along.
+    step: usize,
+}
+
+/// How one operand follows the blocks.
+#[derive(Clone, Copy, PartialEq)]
+enum Follow {
+    /// Lies in the arena along the block.
+    Along,
+    /// One number per row of the block.
+    PerRow,
+    /// Filled once, for good.
+    Fixed,
+    /// Spread out into a block of its own, the same for each block.
+    SpreadRow,
+    /// Spread out into a block of its own, anew for each block.
+    SpreadCol,
+}
+
+/// One part of a call, and the working memory of the thread that runs it.
+struct Run<'a, T> {
+    layout: Layout<'a, T>,
+    parts: usize,
+    part: usize,
+    memory: *mut u8,
+}
+
+/// One call, checked and laid out.
+struct Layout<'a, T> {
+    base: Base<T>,
+    program: &'a Program,
+    call: FusedCall<'a, T>,
+    /// Rows and columns as they are walked: 1 × rows·cols where narrow.
+    rows: usize,
+    cols: usize,
+    /// Elements of a block along a row.
+    block: usize,
+    /// Bit i: output i is written where it lies; else from working memory.
+    direct: u64,
+    flat: bool,
+}
+
+/// Runs a program; see [`crate::Real::fused`].
+pub(crate) fn fused<T: Forms>(
+    team: &Team,
+    isa: Isa,
+    arena: &mut [T],
+    program: &Program,
+    call: &FusedCall<'_, T>,
+) {
+    check(arena.len(), program, call);
+    if call.rows == 0 || call.cols == 0 {
+        return;
+    }
+    let flat = is_flat(program, call);
+    let (rows, cols) =
+        if flat { (1, call.rows * call.cols) } else { (call.rows, call.cols) };
+    let layout = Layout {
+        base: Base(arena.as_mut_ptr()),
+        program,
+        call: *call,
+        rows,
+        cols,
+        block: if flat { flat_block(call.cols) } else { BLOCK },
+        direct: direct_outputs(program, call),
+        flat,
+    };
+    let work = program.steps.len() * rows * cols;
+    let parts = if work < FORK { 1 } else { layout.units().min(team.threads()) };
+    team.run(parts, &|part| {
+        scratch::with(layout.bytes(), |memory| {
+            let run = Run { layout, parts, part, memory };
+            // SAFETY: all places were checked; parts write different blocks.
+            unsafe { T::dispatch(isa, &run) }
+        });
+    });
+}
+
+/// # Panics
+/// If an operand is missing, leaves the arena, or overlaps an output.
+fn check<T>(len: usize, program: &Program, call: &FusedCall<'_, T>) {
+    let (rows, cols) = (call.rows, call.cols);
+    assert_eq!(call.inputs.len(), program.inputs.len(), "inputs of a fused program");
+    assert_eq!(call.outputs.len(), program.outputs.len(), "outputs of a fused program");
+    assert!(call.outputs.len() <= 64, "a fused program has at most 64 outputs");
+    assert!(call.consts.len() >= program.consts, "constants of a fused program");
+    for (slot, access) in call.inputs.iter().zip(&program.inputs) {
+        let (rows, cols) = access.shape(rows, cols);
+        slot.check(rows, cols, len);
+    }
+    for (i, out) in call.outputs.iter().enumerate() {
+        out.check_written(rows, cols, len);
+        for (slot, access) in call.inputs.iter().zip(&program.inputs) {
+            match access {
+                Access::Full => same_or_apart(*out, *slot, rows, cols),
+                Access::Row | Access::Col | Access::Scalar => {
+                    apart(*out, *slot, (rows, cols), access.shape(rows, cols));
+                }
+            }
+        }
+        for other in &call.outputs[..i] {
+            apart(*out, *other, (rows, cols), (rows, cols));
+        }
+    }
+}
+
+/// Whether all that is Full lies in one piece and the rows are short, or none is needed.
+fn is_flat<T>(program: &Program, call: &FusedCall<'_, T>) -> bool {
+    let whole = |slot: &Slot| call.rows == 1 || slot.row_stride == call.cols;
+    let mut inputs = program.inputs.iter().zip(call.inputs);
+    let full = inputs.all(|(access, slot)| *access != Access::Full || whole(slot));
+    let spread = program.inputs.iter().any(|a| matches!(a, Access::Row | Access::Col));
+    let uniform = program.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)));
+    let narrow = call.cols < NARROW && call.rows > 1;
+    full && call.outputs.iter().all(whole) && (narrow || !(spread || uniform))
+}
+
+/// Whole rows where they fit, so that a spread-out row serves every block.
+fn flat_block(cols: usize) -> usize {
+    if cols < NARROW { BLOCK / cols * cols } else { BLOCK }
+}
+
+/// Which outputs can be written at once: those whose slot no later step reads as input.
+fn direct_outputs<T>(program: &Program, call: &FusedCall<'_, T>) -> u64 {
+    let mut direct = 0;
+    for (i, out) in call.outputs.iter().enumerate() {
+        let mut inputs = call.inputs.iter().zip(&program.last_read);
+        let free = inputs
+            .all(|(slot, &last)| slot.offset != out.offset || last <= program.defined[i]);
+        direct |= u64::from(free) << i;
+    }
+    direct
+}
+
+impl<T: Copy> Copy for Layout<'_, T> {}
+impl<T: Copy> Clone for Layout<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Layout<'_, T> {
+    /// Bytes of the table, of a block per fixed operand (a spread one needs it), and of a
+    /// block per register.
+    fn bytes(&self) -> usize {
+        self.table_bytes() + (self.fixed() + self.program.blocks) * BLOCK * size_of::<T>()
+    }
+
+    /// Operands that are not registers.
+    fn fixed(&self) -> usize {
+        self.program.inputs.len() + self.program.consts
+    }
+
+    fn table_bytes(&self) -> usize {
+        let places = self.fixed() + self.program.steps.len();
+        (places * size_of::<Place<T>>()).next_multiple_of(64)
+    }
+
+    /// Blocks in all; the units that are dealt to the parts.
+    fn units(&self) -> usize {
+        self.rows * self.cols.div_ceil(self.block)
+    }
+
+    fn follow(&self, access: Access) -> Follow {
+        match (access, self.flat && self.call.cols > 0 && self.call.rows > 1) {
+            (Access::Full, _) | (Access::Row, false) => Follow::Along,
+            (Access::Col, false) => Follow::PerRow,
+            (Access::Scalar, _) => Follow::Fixed,
+            (Access::Row, true) => Follow::SpreadRow,
+            (Access::Col, true) => Follow::SpreadCol,
+        }
+    }
+}
+
+/// The operands of one part: a table of places, and what they point to in working
+/// memory.
+struct Table<T> {
+    places: *mut Place<T>,
+    /// Blocks of the registers, one after the other.
+    registers: *mut T,
+}
+
+impl<T: Copy> Table<T> {
+    /// # Safety
+    /// The table is prepared, and the place is in it.
+    #[inline(always)]
+    unsafe fn place(&self, place: u16) -> Place<T> {
+        // SAFETY: the condition above.
+        unsafe { *self.places.add(usize::from(place)) }
+    }
+}
+
+impl<T: Elem> Kernel<T> for Run<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<E = T>>(&self) {
+        let layout = &self.layout;
+        // SAFETY: `memory` holds the table and then the blocks; both are aligned.
+        unsafe {
+            let fills = self.memory.add(layout.table_bytes()).cast::<T>();
+            let registers = fills.add(layout.fixed() * BLOCK);
+            let table = Table { places: self.memory.cast(), registers };
+            layout.prepare::<V>(&table, fills);
+            let units = layout.units();
+            let first = units * self.part / self.parts;
+            layout.walk::<V>(&table, first..units * (self.part + 1) / self.parts);
+        }
+    }
+}
+
+impl<T: Elem> Layout<'_, T> {
+    /// Fills what does not change from block to block.
+    ///
+    /// # Safety
+    /// The table and the fills are as large as [`Layout::bytes`] says them.
+    #[inline(always)]
+    unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>, fills: *mut T) {
+        let inputs = self.program.inputs.len();
+        // SAFETY: one block per input and constant; slots were checked.
+        unsafe {
+            for (i, (access, slot)) in
+                self.program.inputs.iter().zip(self.call.inputs).enumerate()
+            {
+                let fill = fills.add(i * BLOCK);
+                let source = self.base.at(slot.offset);
+                let step = match self.follow(*access) {
+                    Follow::Along | Follow::SpreadCol => V::LANES,
+                    Follow::PerRow => 0,
+                    Follow::Fixed => {
+                        V::splat(*source).store(fill);
+                        0
+                    }
+                    Follow::SpreadRow => {
+                        for j in 0..self.block.min(self.cols) {
+                            *fill.add(j) = *source.add(j % self.call.cols);
+                        }
+                        V::LANES
+                    }
+                };
+                table.places.add(i).write(Place { start: fill, step });
+            }
+            for (c, value) in self.call.consts[..self.program.consts].iter().enumerate() {
+                let fill = fills.add((inputs + c) * BLOCK);
+                V::splat(*value).store(fill);
+                table.places.add(inputs + c).write(Place { start: fill, step: 0 });
+            }
+            for step in &self.program.steps {
+                let start = table.registers.add(usize::from(step.block) * BLOCK);
+                table
+                    .places
+                    .add(usize::from(step.dst))
+                    .write(Place { start, step: V::LANES });
+            }
+        }
+    }
+
+    /// Runs these blocks.
+    ///
+    /// # Safety
+    /// The table is prepared.
+    #[inline(always)]
+    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>, units: Range<usize>) {
+        let per_row = self.cols.div_ceil(self.block);
+        for unit in units {
+            let (row, start) = (unit / per_row, unit % per_row * self.block);
+            let n = self.block.min(self.cols - start);
+            // SAFETY: the block lies inside rows × cols.
+            unsafe {
+                self.aim::<V>(table, row, start, n);
+                for step in &self.program.steps {
+                    self.step::<V>(table, step, row, start, n);
+                }
+                self.copy_out::<V>(table, row, start, n);
+            }
+        }
+    }
+
+    /// Points the table at one block.
+    ///
+    /// # Safety
+    /// The block lies inside rows × cols.
+    #[inline(always)]
+    unsafe fn aim<V: Vector<E = T>>(
+        &self,
+        table: &Table<T>,
+        row: usize,
+        start: usize,
+        n: usize,
+    ) {
+        // SAFETY: slots were checked for rows × cols.
+        unsafe {
+            for (i, (access, slot)) in
+                self.program.inputs.iter().zip(self.call.inputs).enumerate()
+            {
+                let place = &mut *table.places.add(i);
+                let first_of_row = match access {
+                    Access::Row => slot.offset,
+                    Access::Full | Access::Col | Access::Scalar => {
+                        slot.offset + row * slot.row_stride
+                    }
+                };
+                match self.follow(*access) {
+                    Follow::Along => place.start = self.base.at(first_of_row + start),
+                    Follow::PerRow => {
+                        V::splat(*self.base.at(first_of_row)).store(place.start);
+                    }
+                    Follow::SpreadCol => self.spread_col(place.start, *slot, start, n),
+                    Follow::Fixed | Follow::SpreadRow => {}
+                }
+            }
+            for (i, slot) in self.call.outputs.iter().enumerate() {
+                if self.direct >> i & 1 == 1 {
+                    let step = &self.program.steps[self.program.defined[i]];
+                    (*table.places.add(usize::from(step.dst))).start =
+                        self.base.at(slot.offset + row * slot.row_stride + start);
+                }
+            }
+        }
+    }
+
+    /// One number per row, repeated for each of the row's columns.
+    ///
+    /// # Safety
+    /// `to` has room for a block; the slot was checked.
+    #[inline(always)]
+    unsafe fn spread_col(&self, to: *mut T, slot: Slot, start: usize, n: usize) {
+        let cols = self.call.cols;
+        let (mut row, mut col) = (start / cols, start % cols);
+        for j in 0..n {
+            // SAFETY: row < rows since start + j < rows·cols.
+            unsafe { *to.add(j) = *self.base.at(slot.offset + row * slot.row_stride) };
+            col += 1;
+            if col == cols {
+                (row, col) = (row + 1, 0);
+            }
+        }
+    }
+
+    /// Stores the outputs that could not be written at once.
+    ///
+    /// # Safety
+    /// The block lies inside rows × cols.
+    #[inline(always)]
+    unsafe fn copy_out<V: Vector<E = T>>(
+        &self,
+        table: &Table<T>,
+        row: usize,
+        start: usize,
+        n: usize,
+    ) {
+        for (i, slot) in self.call.outputs.iter().enumerate() {
+            if self.direct >> i & 1 == 0 {
+                let step = &self.program.steps[self.program.defined[i]];
+                // SAFETY: slots were checked; registers are blocks of working memory.
+                unsafe {
+                    let from = (*table.places.add(usize::from(step.dst))).start;
+                    let to = self.base.at(slot.offset + row * slot.row_stride + start);
+                    from.copy_to_nonoverlapping(to, n);
+                }
+            }
+        }
+    }
+
+    /// One instruction over one block.
+    ///
+    /// # Safety
+    /// The table is aimed at the block of `n` elements.
+    #[inline(always)]
+    unsafe fn step<V: Vector<E = T>>(
+        &self,
+        table: &Table<T>,
+        step: &Step,
+        row: usize,
+        start: usize,
+        n: usize,
+    ) {
+        // SAFETY: all places of the table hold n elements, or a vector at step 0.
+        unsafe {
+            let dst = table.place(step.dst).start;
+            if let Op::Uniform(key) = step.op {
+                self.draw(key, dst, row, start, n);
+            } else {
+                let [a, b, c] = step.args;
+                let args = [table.place(a), table.place(b), table.place(c)];
+                apply::<V>(step.op, dst, args, n);
+            }
+        }
+    }
+
+    /// # Safety
+    /// `dst` has room for `n` elements.
+    #[inline(always)]
+    unsafe fn draw(&self, key: usize, dst: *mut T, row: usize, start: usize, n: usize) {
+        let key = draw_key(self.call.key, key);
+        let (mut row, mut col) = if self.flat {
+            (start / self.call.cols, start % self.call.cols)
+        } else {
+            (row, start)
+        };
+        let mut words = [0; 4];
+        let mut held = None;
+        for j in 0..n {
+            let at = (row, col / 4);
+            if held != Some(at) {
+                words =
+                    draw_words(key, self.call.first_row.wrapping_add(row as u64), col);
+                held = Some(at);
+            }
+            let value = f64::from(words[col % 4] >> 8) * 0.5f64.powi(24);
+            // SAFETY: j < n.
+            unsafe { *dst.add(j) = T::of(value) };
+            col += 1;
+            if col == self.call.cols {
+                (row, col) = (row + 1, 0);
+            }
+        }
+    }
+}
+
+fn draw_key(key: [u64; 2], instruction: usize) -> [u32; 2] {
+    let seed = Draws::new(key[0], instruction as u32).u64(key[1], 0, 0);
+    [seed as u32, (seed >> 32) as u32]
+}
+
+#[inline(always)]
+fn draw_words(key: [u32; 2], row: u64, col: usize) -> [u32; 4] {
+    let block = (col / 4) as u64;
+    philox([row as u32, (row >> 32) as u32, block as u32, (block >> 32) as u32], key)
+}
+
+/// The loop of one instruction: whole vectors, then what is left.
+macro_rules! each {
+    ($dst:ident, $n:ident, $($arg:ident),+ => $value:expr) => {{
+        let mut i = 0;
+        $(let mut $arg = ($arg.start.cast_const(), $arg.step);)+
+        while i + V::LANES <= $n {
+            let value = {
+                $(let $arg = V::load($arg.0);)+
+                $value
+            };
+            value.store($dst.add(i));
+            $($arg.0 = $arg.0.add($arg.1);)+
+            i += V::LANES;
+        }
+        if i < $n {
+            let part = V::part($n - i);
+            let value = {
+                $(let $arg = V::load_part($arg.0, part);)+
+                $value
+            };
+            value.store_part($dst.add(i), part);
+        }
+    }};
+}
+
+/// # Safety
+/// Each argument holds `n` elements, or one vector at step 0; `dst` has room for `n` and
+/// is apart from each argument or the same.
+#[inline(always)]
+unsafe fn apply<V: Vector>(op: Op, dst: *mut V::E, args: [Place<V::E>; 3], n: usize) {
+    let [a, b, c] = args;
+    let zero = V::c(0.0);
+    // SAFETY: this function's condition.
+    unsafe {
+        match op {
+            Op::Move => each!(dst, n, a => a),
+            Op::MulAdd => each!(dst, n, a, b, c => a.fma(b, c)),
+            Op::Select => each!(dst, n, a, b, c => V::select(a.eq(zero), c, b)),
+            Op::Un(un) => apply_un::<V>(un, dst, a, n),
+            Op::Bin(bin) => apply_bin::<V>(bin, dst, a, b, n),
+            Op::Uniform(_) => {}
+        }
+    }
+}
+
+/// # Safety
+/// As [`apply`].
+#[inline(always)]
+unsafe fn apply_un<V: Vector>(un: Un, dst: *mut V::E, a: Place<V::E>, n: usize) {
+    let (zero, one) = (V::c(0.0), V::c(1.0));
+    // SAFETY: as `apply`.
+    unsafe {
+        match un {
+            Un::Neg => each!(dst, n, a => a.neg()),
+            Un::Exp => each!(dst, n, a => math::exp(a)),
+            Un::Log => each!(dst, n, a => math::log(a)),
+            Un::Log1p => each!(dst, n, a => math::log1p(a)),
+            Un::Expm1 => each!(dst, n, a => math::expm1(a)),
+            Un::Sqrt => each!(dst, n, a => a.sqrt()),
+            Un::Erf => each!(dst, n, a => math::erf(a)),
+            Un::Sin => each!(dst, n, a => math::sin(a)),
+            Un::Cos => each!(dst, n, a => math::cos(a)),
+            Un::Tanh => each!(dst, n, a => math::tanh(a)),
+            Un::Abs => each!(dst, n, a => a.abs()),
+            Un::Sign => each!(dst, n, a => {
+                let signed = V::either(a.lt(zero), zero.lt(a));
+                V::select(signed, one.with_sign(a), a)
+            }),
+            Un::Recip => each!(dst, n, a => one.div(a)),
+            Un::Square => each!(dst, n, a => a.mul(a)),
+            Un::Not => each!(dst, n, a => V::truth(a.eq(zero))),
+        }
+    }
+}
+
+/// # Safety
+/// As [`apply`].
+#[inline(always)]
+unsafe fn apply_bin<V: Vector>(
+    bin: Bin,
+    dst: *mut V::E,
+    a: Place<V::E>,
+    b: Place<V::E>,
+    n: usize,
+) {
+    let zero = V::c(0.0);
+    // SAFETY: as `apply`.
+    unsafe {
+        match bin {
+            Bin::Add => each!(dst, n, a, b => a.add(b)),
+            Bin::Sub => each!(dst, n, a, b => a.sub(b)),
+            Bin::Mul => each!(dst, n, a, b => a.mul(b)),
+            Bin::Div => each!(dst, n, a, b => a.div(b)),
+            Bin::Pow => each!(dst, n, a, b => math::pow(a, b)),
+            Bin::Max => each!(dst, n, a, b => a.max(b)),
+            Bin::Min => each!(dst, n, a, b => a.min(b)),
+            Bin::Lt => each!(dst, n, a, b => V::truth(a.lt(b))),
+            Bin::Le => each!(dst, n, a, b => V::truth(a.le(b))),
+            Bin::Gt => each!(dst, n, a, b => V::truth(b.lt(a))),
+            Bin::Ge => each!(dst, n, a, b => V::truth(b.le(a))),
+            Bin::Eq => each!(dst, n, a, b => V::truth(a.eq(b))),
+            Bin::Ne => each!(dst, n, a, b => V::truth(V::not(a.eq(b)))),
+            Bin::And => each!(dst, n, a, b => {
+                V::truth(V::not(V::either(a.eq(zero), b.eq(zero))))
+            }),
+            Bin::Or => each!(dst, n, a, b => {
+                V::truth(V::not(V::both(a.eq(zero), b.eq(zero))))
+            }),
+            Bin::XLogY => each!(dst, n, a, b => {
+                V::select(a.eq(zero), zero, a.mul(math::log(b)))
+            }),
+            Bin::XDivY => each!(dst, n, a, b => V::select(a.eq(zero), zero, a.div(b))),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The vector forms of AVX2 and AVX-512: a table from the operations of
+//! [`Vector`](crate::simd::Vector) to the processor's instructions, nothing more.
+//!
+//! Invariant: a value of these types is made only below an entry of
+//! [`Forms::dispatch`](crate::simd::Forms::dispatch), where the instructions exist;
+//! that is why the calls to them are sound.
+
+use crate::simd::Vector;
+use std::arch::x86_64::*;
+
+pub(crate) type F32x8 = __m256;
+pub(crate) type F64x4 = __m256d;
+pub(crate) type F32x16 = __m512;
+pub(crate) type F64x8 = __m512d;
+
+/// Operations whose arguments and result are vectors or masks.
+macro_rules! plain {
+    ($($name:ident $([$me:ident])? ($($arg:ident: $A:ty),*) -> $R:ty = $value:expr;)*) => {
+        $(#[inline(always)]
+        fn $name($($me,)? $($arg: $A),*) -> $R {
+            // SAFETY: only called where the instructions exist (see the module).
+            unsafe { $value }
+        })*
+    };
+}
+
+/// Loads and stores.
+macro_rules! memory {
+    ($($name:ident $([$me:ident])? ($($arg:ident: $A:ty),*) $(-> $R:ty)? = $value:expr;)*) => {
+        $(#[inline(always)]
+        unsafe fn $name($($me,)? $($arg: $A),*) $(-> $R)? {
+            // SAFETY: the trait's condition on `p`; instructions as above.
+            unsafe { $value }
+        })*
+    };
+}
+
+const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+impl Vector for F32x8 {
+    type E = f32;
+    type Mask = __m256;
+    type Part = __m256i;
+    const LANES: usize = 8;
+    const TILE: usize = 6;
+    memory! {
+        load(p: *const f32) -> __m256 = _mm256_loadu_ps(p);
+        store[self](p: *mut f32) = _mm256_storeu_ps(p, self);
+        load_part(p: *const f32, part: __m256i) -> __m256 = _mm256_maskload_ps(p, part);
+        store_part[self](p: *mut f32, part: __m256i) = _mm256_maskstore_ps(p, part, self);
+    }
+    plain! {
+            add[self](b: __m256) -> __m256 = _mm256_add_ps(self, b);
+            sub[self](b: __m256) -> __m256 = _mm256_sub_ps(self, b);
+            mul[self](b: __m256) -> __m256 = _mm256_mul_ps(self, b);
+            div[self](b: __m256) -> __m256 = _mm256_div_ps(self, b);
+            bits_and[self](b: __m256) -> __m256 = _mm256_and_ps(self, b);
+            bits_or[self](b: __m256) -> __m256 = _mm256_or_ps(self, b);
+            bits_xor[self](b: __m256) -> __m256 = _mm256_xor_ps(self, b);
+            sqrt[self]() -> __m256 = _mm256_sqrt_ps(self);
+            fma[self](b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(self, b, c);
+            round[self]() -> __m256 = _mm256_round_ps::<NEAREST>(self);
+            bits_up[self]() -> __m256 = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self)));
+            bits_down[self]() -> __m256 = _mm256_castsi256_ps(_mm256_srli_epi32::<23>(_mm256_castps_si256(self)));
+            splat(value: f32) -> __m256 = _mm256_set1_ps(value);
+            part(lanes: usize) -> __m256i = _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+            lt[self](b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LT_OQ>(self, b);
+            le[self](b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LE_OQ>(self, b);
+            eq[self](b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_EQ_OQ>(self, b);
+            both(a: __m256, b: __m256) -> __m256 = _mm256_and_ps(a, b);
+            either(a: __m256, b: __m256) -> __m256 = _mm256_or_ps(a, b);
+            not(a: __m256) -> __m256 = _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));
+            any(a: __m256) -> bool = _mm256_movemask_ps(a) != 0;
+            select(mask: __m256, yes: __m256, no: __m256) -> __m256 = _mm256_blendv_ps(no, yes, mask);
+    }
+}
+
+impl Vector for F64x4 {
+    type E = f64;
+    type Mask = __m256d;
+    type Part = __m256i;
+    const LANES: usize = 4;
+    const TILE: usize = 6;
+    memory! {
+        load(p: *const f64) -> __m256d = _mm256_loadu_pd(p);
+        store[self](p: *mut f64) = _mm256_storeu_pd(p, self);
+        load_part(p: *const f64, part: __m256i) -> __m256d = _mm256_maskload_pd(p, part);
+        store_part[self](p: *mut f64, part: __m256i) = _mm256_maskstore_pd(p, part, self);
+    }
+    plain! {
+            add[self](b: __m256d) -> __m256d = _mm256_add_pd(self, b);
+            sub[self](b: __m256d) -> __m256d = _mm256_sub_pd(self, b);
+            mul[self](b: __m256d) -> __m256d = _mm256_mul_pd(self, b);
+            div[self](b: __m256d) -> __m256d = _mm256_div_pd(self, b);
+            bits_and[self](b: __m256d) -> __m256d = _mm256_and_pd(self, b);
+            bits_or[self](b: __m256d) -> __m256d = _mm256_or_pd(self, b);
+            bits_xor[self](b: __m256d) -> __m256d = _mm256_xor_pd(self, b);
+            sqrt[self]() -> __m256d = _mm256_sqrt_pd(self);
+            fma[self](b: __m256d, c: __m256d) -> __m256d = _mm256_fmadd_pd(self, b, c);
+            round[self]() -> __m256d = _mm256_round_pd::<NEAREST>(self);
+            bits_up[self]() -> __m256d = _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_castpd_si256(self)));
+            bits_down[self]() -> __m256d = _mm256_castsi256_pd(_mm256_srli_epi64::<52>(_mm256_castpd_si256(self)));
+            splat(value: f64) -> __m256d = _mm256_set1_pd(value);
+            part(lanes: usize) -> __m256i = _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes as i64), _mm256_setr_epi64x(0, 1, 2, 3));
+            lt[self](b: __m256d) -> __m256d = _mm256_cmp_pd::<_CMP_LT_OQ>(self, b);
+            le[self](b: __m256d) -> __m256d = _mm256_cmp_pd::<_CMP_LE_OQ>(self, b);
+            eq[self](b: __m256d) -> __m256d = _mm256_cmp_pd::<_CMP_EQ_OQ>(self, b);
+            both(a: __m256d, b: __m256d) -> __m256d = _mm256_and_pd(a, b);
+            either(a: __m256d, b: __m256d) -> __m256d = _mm256_or_pd(a, b);
+            not(a: __m256d) -> __m256d = _mm256_xor_pd(a, _mm256_castsi256_pd(_mm256_set1_epi32(-1)));
+            any(a: __m256d) -> bool = _mm256_movemask_pd(a) != 0;
+            select(mask: __m256d, yes: __m256d, no: __m256d) -> __m256d = _mm256_blendv_pd(no, yes, mask);
+    }
+}
+
+impl Vector for F32x16 {
+    type E = f32;
+    type Mask = __mmask16;
+    type Part = __mmask16;
+    const LANES: usize = 16;
+    const TILE: usize = 12;
+    memory! {
+        load(p: *const f32) -> __m512 = _mm512_loadu_ps(p);
+        store[self](p: *mut f32) = _mm512_storeu_ps(p, self);
+        load_part(p: *const f32, part: __mmask16) -> __m512 = _mm512_maskz_loadu_ps(part, p);
+        store_part[self](p: *mut f32, part: __mmask16) = _mm512_mask_storeu_ps(p, part, self);
+    }
+    #[inline(always)]
+    fn both(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a & b
+    }
+    #[inline(always)]
+    fn either(a: __mmask16, b: __mmask16) -> __mmask16 {
+        a | b
+    }
+    #[inline(always)]
+    fn not(a: __mmask16) -> __mmask16 {
+        !a
+    }
+    #[inline(always)]
+    fn any(a: __mmask16) -> bool {
+        a != 0
+    }
+    plain! {
+            add[self](b: __m512) -> __m512 = _mm512_add_ps(self, b);
+            sub[self](b: __m512) -> __m512 = _mm512_sub_ps(self, b);
+            mul[self](b: __m512) -> __m512 = _mm512_mul_ps(self, b);
+            div[self](b: __m512) -> __m512 = _mm512_div_ps(self, b);
+            bits_and[self](b: __m512) -> __m512 = _mm512_and_ps(self, b);
+            bits_or[self](b: __m512) -> __m512 = _mm512_or_ps(self, b);
+            bits_xor[self](b: __m512) -> __m512 = _mm512_xor_ps(self, b);
+            sqrt[self]() -> __m512 = _mm512_sqrt_ps(self);
+            fma[self](b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(self, b, c);
+            round[self]() -> __m512 = _mm512_roundscale_ps::<NEAREST>(self);
+            bits_up[self]() -> __m512 = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(self)));
+            bits_down[self]() -> __m512 = _mm512_castsi512_ps(_mm512_srli_epi32::<23>(_mm512_castps_si512(self)));
+            splat(value: f32) -> __m512 = _mm512_set1_ps(value);
+            part(lanes: usize) -> __mmask16 = ((1u32 << lanes) - 1) as __mmask16;
+            lt[self](b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self, b);
+            le[self](b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(self, b);
+            eq[self](b: __m512) -> __mmask16 = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self, b);
+            select(mask: __mmask16, yes: __m512, no: __m512) -> __m512 = _mm512_mask_blend_ps(mask, no, yes);
+    }
+}
+
+impl Vector for F64x8 {
+    type E = f64;
+    type Mask = __mmask8;
+    type Part = __mmask8;
+    const LANES: usize = 8;
+    const TILE: usize = 12;
+    memory! {
+        load(p: *const f64) -> __m512d = _mm512_loadu_pd(p);
+        store[self](p: *mut f64) = _mm512_storeu_pd(p, self);
+        load_part(p: *const f64, part: __mmask8) -> __m512d = _mm512_maskz_loadu_pd(part, p);
+        store_part[self](p: *mut f64, part: __mmask8) = _mm512_mask_storeu_pd(p, part, self);
+    }
+    #[inline(always)]
+    fn both(a: __mmask8, b: __mmask8) -> __mmask8 {
+        a & b
+    }
+    #[inline(always)]
+    fn either(a: __mmask8, b: __mmask8) -> __mmask8 {
+        a | b
+    }
+    #[inline(always)]
+    fn not(a: __mmask8) -> __mmask8 {
+        !a
+    }
+    #[inline(always)]
+    fn any(a: __mmask8) -> bool {
+        a != 0
+    }
+    plain! {
+            add[self](b: __m512d) -> __m512d = _mm512_add_pd(self, b);
+            sub[self](b: __m512d) -> __m512d = _mm512_sub_pd(self, b);
+            mul[self](b: __m512d) -> __m512d = _mm512_mul_pd(self, b);
+            div[self](b: __m512d) -> __m512d = _mm512_div_pd(self, b);
+            bits_and[self](b: __m512d) -> __m512d = _mm512_and_pd(self, b);
+            bits_or[self](b: __m512d) -> __m512d = _mm512_or_pd(self, b);
+            bits_xor[self](b: __m512d) -> __m512d = _mm512_xor_pd(self, b);
+            sqrt[self]() -> __m512d = _mm512_sqrt_pd(self);
+            fma[self](b: __m512d, c: __m512d) -> __m512d = _mm512_fmadd_pd(self, b, c);
+            round[self]() -> __m512d = _mm512_roundscale_pd::<NEAREST>(self);
+            bits_up[self]() -> __m512d = _mm512_castsi512_pd(_mm512_slli_epi64::<52>(_mm512_castpd_si512(self)));
+            bits_down[self]() -> __m512d = _mm512_castsi512_pd(_mm512_srli_epi64::<52>(_mm512_castpd_si512(self)));
+            splat(value: f64) -> __m512d = _mm512_set1_pd(value);
+            part(lanes: usize) -> __mmask8 = ((1u32 << lanes) - 1) as __mmask8;
+            lt[self](b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self, b);
+            le[self](b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_LE_OQ>(self, b);
+            eq[self](b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self, b);
+            select(mask: __mmask8, yes: __m512d, no: __m512d) -> __m512d = _mm512_mask_blend_pd(mask, no, yes);
+    }
+}

@@ -1,0 +1,4 @@
+//! The loop.
+mod event;
+
+pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
