@@ -4,10 +4,10 @@
 pub mod data;
 mod error;
 pub mod explain;
-pub mod plan;
-pub mod run;
 pub mod init;
 pub mod metrics;
+pub mod plan;
+pub mod run;
 pub mod runs;
 pub mod store;
 pub mod train;

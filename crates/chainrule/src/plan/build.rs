@@ -133,9 +133,7 @@ impl Ir {
     }
 
     fn plus(&mut self, a: Id, b: Id) -> Option<Id> {
-        if let Some(lse) =
-            self.log_sum_exp(a, b).or_else(|| self.log_sum_exp(b, a))
-        {
+        if let Some(lse) = self.log_sum_exp(a, b).or_else(|| self.log_sum_exp(b, a)) {
             return Some(lse);
         }
         if self.constant(a) == Some(0.0) {
@@ -175,8 +173,9 @@ impl Ir {
         };
         let (size, shape_op) = (self[first].size, self[first].op.clone());
         let movable = matches!(shape_op, IOp::Transpose | IOp::Broadcast(_));
-        let alike =
-            |ir: &Self, a: Id| ir[a].op == shape_op && ir[ir[a].args[0]].size == ir[ir[first].args[0]].size;
+        let alike = |ir: &Self, a: Id| {
+            ir[a].op == shape_op && ir[ir[a].args[0]].size == ir[ir[first].args[0]].size
+        };
         if movable && wide.iter().all(|&a| alike(self, a)) {
             let inner: Vec<Id> = args
                 .iter()
