@@ -3,6 +3,7 @@
 
 pub mod data;
 mod error;
+pub mod explain;
 pub mod plan;
 pub mod run;
 

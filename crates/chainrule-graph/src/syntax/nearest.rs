@@ -7,7 +7,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
         2..=4 => 1,
         _ => 2,
     };
-    let near = candidates.iter().map(|c| (distance(word, c), *c));
+    let word = word.to_lowercase();
+    let near = candidates.iter().map(|c| (distance(&word, &c.to_lowercase()), *c));
     near.filter(|n| n.0 <= limit).min_by_key(|n| n.0).map(|n| n.1)
 }
 

@@ -158,7 +158,7 @@ impl<'a> Parser<'a> {
             None => "the end of the line".to_string(),
             Some(Tok::Newline) => "a line end".to_string(),
             Some(Tok::Number(_, text)) => format!("`{text}`"),
-            Some(Tok::Name(ident)) => format!("`{}`", ident.key),
+            Some(Tok::Name(ident)) => format!("`{}`", ident.written),
             Some(Tok::Sym("∑_")) => "`∑`".to_string(),
             Some(Tok::Sym(sym)) => format!("`{sym}`"),
             Some(Tok::Power(n)) => format!("the power {n}"),
@@ -197,7 +197,8 @@ impl<'a> Parser<'a> {
         };
         self.at += 1;
         self.refuse_reserved(token);
-        Some(Name { key: ident.key.clone(), written: written(token), span: token.span })
+        let (key, written) = (ident.key.clone(), ident.written.clone());
+        Some(Name { key, written, span: token.span })
     }
 
     /// A reserved word that is used as a name.
@@ -213,11 +214,6 @@ impl<'a> Parser<'a> {
         let diagnostic = Diagnostic::error(Code::P1, token.span, message);
         self.slip(diagnostic.hint(format!("choose another name, such as `{word}1`")));
     }
-}
-
-/// What to call a name in messages: its key (names of a loop have no spelling of their own).
-fn written(token: &Token) -> String {
-    token.ident().map_or(String::new(), |i| i.key.clone())
 }
 
 /// Insert `text` at a byte.
