@@ -8,7 +8,7 @@ use chainrule_graph::functions::Functions;
 use chainrule_graph::lower::Override;
 use chainrule_graph::module::Module;
 use chainrule_graph::syntax::ast::{Arg, OptimizerCall, Precision, TrainSpec};
-use chainrule_graph::syntax::nearest::nearest;
+use chainrule_graph::syntax::settings::nearest;
 
 use crate::error::Error;
 
@@ -182,7 +182,7 @@ fn unknown(
     let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
     all.extend(ITEMS);
     all.extend(arguments.map(|p| p.name.key.as_str()));
-    let message = match nearest(name, &all) {
+    let message = match nearest(name, all.iter().copied()) {
         Some(near) => {
             format!("nothing in the file has this name; did you mean {near}?")
         }
