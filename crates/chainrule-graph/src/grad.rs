@@ -65,7 +65,8 @@ pub(crate) fn seeded(
                 d
             };
             let sum = match adjoint.get(&arg) {
-                Some(&old) => g.binary(Binary::Add, old, d),
+                // Paths are met from the last equation to the first; the reader sees them in order.
+                Some(&old) => g.binary(Binary::Add, d, old),
                 None => d,
             };
             adjoint.insert(arg, sum);

@@ -123,6 +123,19 @@ fn binary(op: BinaryOp, a: Expr, b: Expr) -> Expr {
     expr(ExprKind::Binary(op, Box::new(a), Box::new(b)))
 }
 
+/// −e: the sign goes to the first factor of a product, which is the same and needs no bracket.
+#[must_use]
+pub fn negative(e: Expr) -> Expr {
+    match e.kind {
+        ExprKind::Binary(
+            op @ (BinaryOp::Space | BinaryOp::Odot | BinaryOp::Div),
+            first,
+            rest,
+        ) => expr(ExprKind::Binary(op, Box::new(negative(*first)), rest)),
+        _ => expr(ExprKind::Neg(Box::new(at_least(e, Level::Power)))),
+    }
+}
+
 /// `s A`, `1/m A`: a factor in front, not a matrix product.
 fn scalar_front(e: &Expr) -> bool {
     let ExprKind::Binary(BinaryOp::Space, a, _) = &e.kind else { return false };
@@ -255,7 +268,7 @@ impl Printer<'_> {
     fn unary(&self, u: Unary, a: NodeId) -> Expr {
         let x = self.node(a);
         match u {
-            Unary::Neg => expr(ExprKind::Neg(Box::new(at_least(x, Level::Product)))),
+            Unary::Neg => negative(x),
             Unary::Not => expr(ExprKind::Not(Box::new(at_least(x, Level::Compare)))),
             Unary::Abs => expr(ExprKind::Abs(Box::new(x))),
             Unary::Sqrt => self.norm_of(a).unwrap_or_else(|| call("sqrt", 0, vec![x])),
@@ -329,7 +342,10 @@ impl Printer<'_> {
     }
 
     fn matmul(&self, x: NodeId, y: NodeId) -> Expr {
+        // `a ⊙ b C` has two readings (G1), so the left operand gets its bracket.
         let (a, b) = (self.node(x), self.node(y));
+        let mixed = |e: &Expr| matches!(e.kind, ExprKind::Binary(BinaryOp::Odot, ..));
+        let a = if mixed(&a) { paren(a) } else { a };
         binary(BinaryOp::Space, a, b)
     }
 
@@ -390,7 +406,12 @@ impl Printer<'_> {
 
     /// A call (or with one prime its derivative) of a function on these nodes.
     #[must_use]
-    pub fn inside_call(&self, f: crate::graph::FuncId, primes: u8, args: &[NodeId]) -> Expr {
+    pub fn inside_call(
+        &self,
+        f: crate::graph::FuncId,
+        primes: u8,
+        args: &[NodeId],
+    ) -> Expr {
         self.function(f, primes, args)
     }
 

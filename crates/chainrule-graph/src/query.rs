@@ -47,7 +47,8 @@ fn start(m: &Module, top: NodeId, by: NodeId) -> Start {
     Start { graph, top: at[0], by: at[1], equations: at[2..].to_vec() }
 }
 
-fn finish(m: &Module, s: Start, root: NodeId) -> Derivative {
+fn finish(m: &Module, mut s: Start, root: NodeId) -> Derivative {
+    let root = spelled_out(m, &mut s.graph, root);
     let mut roots = vec![root, s.top];
     roots.extend(&s.equations);
     let mut dims = m.dims.clone();
@@ -64,6 +65,39 @@ fn finish(m: &Module, s: Start, root: NodeId) -> Derivative {
         top: out.roots[1],
         rewrites: out.log,
     }
+}
+
+/// A derivative that is f'(z) and nothing else is said by its cases (1 if z ≥ 0 else 0.01).
+fn spelled_out(m: &Module, g: &mut Graph, root: NodeId) -> NodeId {
+    let (op, args) = (g[root].op.clone(), g[root].args.clone());
+    match op {
+        Op::Diag => {
+            let inner = spelled_out(m, g, args[0]);
+            g.add(Op::Diag, &[inner], Span::default())
+        }
+        // 1 ⊙ f'(z), before simplification.
+        Op::Binary(Binary::Mul) if g.constant(args[0]) == Some(1.0) => {
+            let inner = spelled_out(m, g, args[1]);
+            g.binary(Binary::Mul, args[0], inner)
+        }
+        Op::Deriv(f, i) => {
+            let mut dims = m.dims.clone();
+            let mut cx =
+                Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
+            let body = crate::expand::derivative_body(g, &mut cx, f, i, &args);
+            let flat = |g: &Graph, n: NodeId| g[n].args[1..].iter().all(|&a| plain(g, a));
+            match body {
+                Some(b) if g[b].op == Op::Select && flat(g, b) => b,
+                _ => root,
+            }
+        }
+        _ => root,
+    }
+}
+
+/// A number or a symbol.
+fn plain(g: &Graph, n: NodeId) -> bool {
+    matches!(g[n].op, Op::Fill(..) | Op::Symbol(_))
 }
 
 /// Any node in the reader's graph, with names.

@@ -21,6 +21,7 @@ use crate::rng::{Draws, philox};
 use crate::scratch;
 use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
 use crate::team::Team;
+use std::ops::Range;
 
 /// Elements of a block: 2 KiB of f32, so that a dozen registers stay in 32 KiB.
 pub(crate) const BLOCK: usize = 512;
@@ -52,8 +53,16 @@ enum Follow {
     SpreadCol,
 }
 
-/// One call, checked and laid out.
+/// One part of a call, and the working memory of the thread that runs it.
 struct Run<'a, T> {
+    layout: Layout<'a, T>,
+    parts: usize,
+    part: usize,
+    memory: *mut u8,
+}
+
+/// One call, checked and laid out.
+struct Layout<'a, T> {
     base: Base<T>,
     program: &'a Program,
     call: FusedCall<'a, T>,
@@ -65,8 +74,6 @@ struct Run<'a, T> {
     /// Bit i: output i is written where it lies; else from working memory.
     direct: u64,
     flat: bool,
-    parts: usize,
-    part: usize,
 }
 
 /// Runs a program; see [`crate::Real::fused`].
@@ -84,7 +91,7 @@ pub(crate) fn fused<T: Forms>(
     let flat = is_flat(program, call);
     let (rows, cols) =
         if flat { (1, call.rows * call.cols) } else { (call.rows, call.cols) };
-    let run = Run {
+    let layout = Layout {
         base: Base(arena.as_mut_ptr()),
         program,
         call: *call,
@@ -93,16 +100,15 @@ pub(crate) fn fused<T: Forms>(
         block: if flat { flat_block(call.cols) } else { BLOCK },
         direct: direct_outputs(program, call),
         flat,
-        parts: 1,
-        part: 0,
     };
     let work = program.steps.len() * rows * cols;
-    let units = run.units();
-    let parts = if work < FORK { 1 } else { units.min(team.threads()) };
+    let parts = if work < FORK { 1 } else { layout.units().min(team.threads()) };
     team.run(parts, &|part| {
-        let run = Run { parts, part, ..run };
-        // SAFETY: all places were checked; parts write different blocks.
-        unsafe { T::dispatch(isa, &run) }
+        scratch::with(layout.bytes(), |memory| {
+            let run = Run { layout, parts, part, memory };
+            // SAFETY: all places were checked; parts write different blocks.
+            unsafe { T::dispatch(isa, &run) }
+        });
     });
 }
 
@@ -162,14 +168,30 @@ fn direct_outputs<T>(program: &Program, call: &FusedCall<'_, T>) -> u64 {
     direct
 }
 
-impl<T: Copy> Copy for Run<'_, T> {}
-impl<T: Copy> Clone for Run<'_, T> {
+impl<T: Copy> Copy for Layout<'_, T> {}
+impl<T: Copy> Clone for Layout<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Run<'_, T> {
+impl<T> Layout<'_, T> {
+    /// Bytes of the table, of a block per fixed operand (a spread one needs it), and of a
+    /// block per register.
+    fn bytes(&self) -> usize {
+        self.table_bytes() + (self.fixed() + self.program.blocks) * BLOCK * size_of::<T>()
+    }
+
+    /// Operands that are not registers.
+    fn fixed(&self) -> usize {
+        self.program.inputs.len() + self.program.consts
+    }
+
+    fn table_bytes(&self) -> usize {
+        let places = self.fixed() + self.program.steps.len();
+        (places * size_of::<Place<T>>()).next_multiple_of(64)
+    }
+
     /// Blocks in all; the units that are dealt to the parts.
     fn units(&self) -> usize {
         self.rows * self.cols.div_ceil(self.block)
@@ -194,35 +216,38 @@ struct Table<T> {
     registers: *mut T,
 }
 
-impl<T: Elem> Kernel<T> for Run<'_, T> {
+impl<T: Copy> Table<T> {
+    /// # Safety
+    /// The table is prepared, and the place is in it.
     #[inline(always)]
-    unsafe fn run<V: Vector<E = T>>(&self) {
-        let program = self.program;
-        let fixed = program.inputs.len() + program.consts;
-        let places = fixed + program.steps.len();
-        let table_bytes = (places * size_of::<Place<T>>()).next_multiple_of(64);
-        // Per fixed operand a block (a spread one needs it), per register a block.
-        let elements = (fixed + program.blocks) * BLOCK;
-        scratch::with(table_bytes + elements * size_of::<T>(), |memory| {
-            // SAFETY: `memory` holds the table and then the blocks; both are aligned.
-            unsafe {
-                let table = Table {
-                    places: memory.cast(),
-                    registers: memory.add(table_bytes).cast::<T>().add(fixed * BLOCK),
-                };
-                let fills = memory.add(table_bytes).cast::<T>();
-                self.prepare::<V>(&table, fills);
-                self.walk::<V>(&table);
-            }
-        });
+    unsafe fn place(&self, place: u16) -> Place<T> {
+        // SAFETY: the condition above.
+        unsafe { *self.places.add(usize::from(place)) }
     }
 }
 
-impl<T: Elem> Run<'_, T> {
+impl<T: Elem> Kernel<T> for Run<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<E = T>>(&self) {
+        let layout = &self.layout;
+        // SAFETY: `memory` holds the table and then the blocks; both are aligned.
+        unsafe {
+            let fills = self.memory.add(layout.table_bytes()).cast::<T>();
+            let registers = fills.add(layout.fixed() * BLOCK);
+            let table = Table { places: self.memory.cast(), registers };
+            layout.prepare::<V>(&table, fills);
+            let units = layout.units();
+            let first = units * self.part / self.parts;
+            layout.walk::<V>(&table, first..units * (self.part + 1) / self.parts);
+        }
+    }
+}
+
+impl<T: Elem> Layout<'_, T> {
     /// Fills what does not change from block to block.
     ///
     /// # Safety
-    /// The table and the fills are as large as [`Run::run`] makes them.
+    /// The table and the fills are as large as [`Layout::bytes`] says them.
     #[inline(always)]
     unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>, fills: *mut T) {
         let inputs = self.program.inputs.len();
@@ -264,17 +289,14 @@ impl<T: Elem> Run<'_, T> {
         }
     }
 
-    /// Runs this part's blocks.
+    /// Runs these blocks.
     ///
     /// # Safety
     /// The table is prepared.
     #[inline(always)]
-    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>) {
-        let units = self.units();
+    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>, units: Range<usize>) {
         let per_row = self.cols.div_ceil(self.block);
-        let first = units * self.part / self.parts;
-        let end = units * (self.part + 1) / self.parts;
-        for unit in first..end {
+        for unit in units {
             let (row, start) = (unit / per_row, unit % per_row * self.block);
             let n = self.block.min(self.cols - start);
             // SAFETY: the block lies inside rows × cols.
@@ -389,13 +411,12 @@ impl<T: Elem> Run<'_, T> {
     ) {
         // SAFETY: all places of the table hold n elements, or a vector at step 0.
         unsafe {
-            let place = |i: u16| *table.places.add(usize::from(i));
-            let dst = place(step.dst).start;
+            let dst = table.place(step.dst).start;
             if let Op::Uniform(key) = step.op {
                 self.draw(key, dst, row, start, n);
             } else {
-                let args =
-                    [place(step.args[0]), place(step.args[1]), place(step.args[2])];
+                let [a, b, c] = step.args;
+                let args = [table.place(a), table.place(b), table.place(c)];
                 apply::<V>(step.op, dst, args, n);
             }
         }

@@ -25,6 +25,7 @@ mod simd;
 mod simd_x86;
 mod softmax;
 mod team;
+mod tile;
 
 pub use arena::Slot;
 pub use matmul::Gemm;

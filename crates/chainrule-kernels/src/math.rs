@@ -218,7 +218,10 @@ const HALF_PI_F64: [f64; 3] =
 fn sine<V: Vector>(x: V, quarter: f64) -> V {
     let q = x.mul(V::c(std::f64::consts::FRAC_2_PI)).round();
     let pieces = if V::E::IS_F64 { HALF_PI_F64 } else { HALF_PI_F32 };
-    let r = pieces.iter().fold(x, |r, &piece| q.fma(V::c(-piece), r));
+    let mut r = x;
+    for piece in pieces {
+        r = q.fma(V::c(-piece), r);
+    }
     let z = r.mul(r);
     let (s, c) = if V::E::IS_F64 {
         (poly(z, &SIN_F64), poly(z, &COS_F64))

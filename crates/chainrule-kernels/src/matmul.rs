@@ -4,9 +4,20 @@
 //! Invariant: an element of C is a chain of fused multiply-adds over k in order, begun
 //! anew every [`DEPTH`] terms and added up in order, whatever m, n, strides, threads,
 //! instructions or caches are. So a row of C is the same alone as among a thousand.
+//!
+//! The kernels are our own, since libraries take another order for one row, one column,
+//! few terms or small results. Vectors lie along the axis of C whose elements lie side
+//! by side; a tile of C stays in registers for a whole chain; the other operand is read
+//! one number at a time from where it lies. [`crate::tile`] holds the tile itself.
+//!
+//! Deliberately absent: other orders (a long sum split over threads), other number types
+//! for the sums, operands outside the arena.
 
-use crate::simd::{Forms, Isa};
+use crate::arena::Base;
+use crate::scratch;
+use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
 use crate::team::Team;
+use crate::tile::{Tile, run_tile, widest};
 
 /// Terms of one chain.
 pub(crate) const DEPTH: usize = 512;
@@ -57,21 +68,275 @@ impl Gemm {
             c == self.c || !meets(self.a, a) && !meets(self.b, b),
             "{self:?} overlaps"
         );
-        let rows_apart = self.m <= 1 || self.c_rs >= (self.n - 1) * self.c_cs + 1;
-        let cols_apart = self.n <= 1 || self.c_cs >= (self.m - 1) * self.c_rs + 1;
-        let empty = self.m == 0 || self.n == 0;
+        if self.m == 0 || self.n == 0 {
+            return;
+        }
+        let rows_apart = self.m <= 1 || self.c_rs > (self.n - 1) * self.c_cs;
+        let cols_apart = self.n <= 1 || self.c_cs > (self.m - 1) * self.c_rs;
         let unit = (self.m <= 1 || self.c_rs > 0) && (self.n <= 1 || self.c_cs > 0);
-        assert!(
-            empty || unit && (rows_apart || cols_apart),
-            "C of {self:?} overlaps itself"
-        );
+        assert!(unit && (rows_apart || cols_apart), "C of {self:?} overlaps itself");
     }
 }
 
+/// Multiply-adds below which waking the team costs more than it brings.
+const FORK: usize = 256 * 1024;
+/// Rows that are taken together, so that their part of A stays in the second cache.
+const ROWS: usize = 192;
+/// Panels of columns from which on packing A pays.
+const PACK_A: usize = 4;
+/// Tiles of rows from which on packing B pays where its rows lie far apart.
+const PACK_B: usize = 4;
+/// Bytes between rows that are far apart.
+const FAR: usize = 1024;
+
+/// A part of a product, turned so that vectors lie along n.
+struct Run<T> {
+    base: Base<T>,
+    g: Gemm,
+    /// Rows and columns of this part.
+    rows: (usize, usize),
+    cols: (usize, usize),
+    /// Room for packed rows of A, for a packed panel of B, and for a tile of C.
+    rooms: [*mut T; 3],
+}
+
 /// Runs a matrix product; see [`crate::Real::gemm`].
-pub(crate) fn gemm<T: Forms>(_team: &Team, _isa: Isa, arena: &mut [T], g: &Gemm) {
+pub(crate) fn gemm<T: Forms>(team: &Team, isa: Isa, arena: &mut [T], g: &Gemm) {
     g.check(arena.len());
-    reference(arena, g);
+    let g = g.turned();
+    let base = Base(arena.as_mut_ptr());
+    let work = g.m.saturating_mul(g.n).saturating_mul(g.k);
+    let threads = if work < FORK { 1 } else { team.threads() };
+    // Parts of whole tiles: 48 rows or 64 columns are multiples of all of them.
+    let by_rows = g.m.div_ceil(12) >= g.n.div_ceil(32);
+    let (len, grain) = if by_rows { (g.m, 12) } else { (g.n, 32) };
+    let size = len.div_ceil(threads).next_multiple_of(grain).max(1);
+    team.run(len.div_ceil(size), &|part| {
+        let range = (part * size, len.min((part + 1) * size));
+        let (rows, cols) = if by_rows { (range, (0, g.n)) } else { ((0, g.m), range) };
+        let [a, b, c] = room(&g, rows.1 - rows.0);
+        scratch::with((a + b + c) * size_of::<T>(), |memory| {
+            let start: *mut T = memory.cast();
+            // SAFETY: the rooms lie one after the other; operands were checked; parts
+            // write different elements of C.
+            unsafe {
+                let rooms = [start, start.add(a), start.add(a + b)];
+                T::dispatch(isa, &Run { base, g, rows, cols, rooms });
+            }
+        });
+    });
+}
+
+/// Elements of the rooms for a part of `rows` rows, for any vectors' width.
+fn room(g: &Gemm, rows: usize) -> [usize; 3] {
+    let (depth, panel) = (g.k.min(DEPTH), 8 * 16);
+    let room = [rows.min(ROWS) * depth, depth * panel, 12 * panel];
+    room.map(|elements| elements.next_multiple_of(16))
+}
+
+impl Gemm {
+    /// The same product, or that of the transposes, so that C's rows are contiguous if
+    /// either way makes them so.
+    fn turned(&self) -> Gemm {
+        let stay = self.m == 1 || self.n != 1 && (self.c_cs == 1 || self.c_rs != 1);
+        if stay {
+            return *self;
+        }
+        Gemm {
+            m: self.n,
+            n: self.m,
+            a: self.b,
+            a_rs: self.b_cs,
+            a_cs: self.b_rs,
+            b: self.a,
+            b_rs: self.a_cs,
+            b_cs: self.a_rs,
+            c_rs: self.c_cs,
+            c_cs: self.c_rs,
+            ..*self
+        }
+    }
+}
+
+/// Where a packed or unpacked operand lies, and its strides.
+#[derive(Clone, Copy)]
+struct Operand<T> {
+    start: *const T,
+    rs: usize,
+    cs: usize,
+}
+
+impl<T: Forms> Kernel<T> for Run<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<E = T>>(&self) {
+        // SAFETY: the rooms are as large as `room` says.
+        unsafe { self.chains::<V>(self.rooms) }
+    }
+}
+
+impl<T: Forms> Run<T> {
+    /// All chains of this part, one depth after the other.
+    ///
+    /// # Safety
+    /// The rooms are as large as [`room`] says.
+    #[inline(always)]
+    unsafe fn chains<V: Vector<E = T>>(&self, rooms: [*mut T; 3]) {
+        let (first, end) = self.rows;
+        for k in (0..self.g.k.max(1)).step_by(DEPTH) {
+            let depth = DEPTH.min(self.g.k - k);
+            let mut row = first;
+            while row < end {
+                let rows = ROWS.min(end - row);
+                // SAFETY: rows, columns and terms inside the operands.
+                unsafe { self.band::<V>(rooms, (row, rows), (k, depth)) }
+                row += rows;
+            }
+        }
+    }
+
+    /// One band of rows against all panels of columns.
+    ///
+    /// # Safety
+    /// The rows and terms exist.
+    #[inline(always)]
+    unsafe fn band<V: Vector<E = T>>(
+        &self,
+        [a_room, b_room, c_room]: [*mut T; 3],
+        (row, rows): (usize, usize),
+        (k, depth): (usize, usize),
+    ) {
+        let g = &self.g;
+        let tiles = rows.div_ceil(V::TILE);
+        // Tiles as even as can be, so that the last is not a sliver.
+        let height = rows.div_ceil(tiles);
+        let width = widest::<V>(height) * V::LANES;
+        let (first, end) = self.cols;
+        let pack = (end - first).div_ceil(width) >= PACK_A && g.a_rs != 1;
+        // SAFETY: all elements named exist; rooms are large enough.
+        unsafe {
+            let a = self.base.at(g.a + row * g.a_rs + k * g.a_cs);
+            let a = Operand { start: a.cast_const(), rs: g.a_rs, cs: g.a_cs };
+            if pack {
+                pack_rows(a, (rows, height), depth, a_room);
+            }
+            let mut col = first;
+            while col < end {
+                let vectors = (end - col).div_ceil(V::LANES).min(width / V::LANES);
+                let vectors = 1 << vectors.ilog2();
+                let cols = (end - col).min(vectors * V::LANES);
+                let b = self.panel::<V>(b_room, tiles, (k, depth), (col, cols, vectors));
+                for tile in 0..tiles {
+                    let top = tile * height;
+                    if top >= rows {
+                        break;
+                    }
+                    let h = height.min(rows - top);
+                    let a = if pack {
+                        (a_room.add(top * depth).cast_const(), 1, h)
+                    } else {
+                        (a.start.add(top * a.rs), a.rs, a.cs)
+                    };
+                    let at = (row + top, col);
+                    self.tile::<V>(c_room, at, (h, cols, vectors), (a, b), (k, depth));
+                }
+                col += cols;
+            }
+        }
+    }
+
+    /// A panel of B: where it lies, or packed so that its rows are whole vectors.
+    ///
+    /// # Safety
+    /// The terms and columns exist; the room holds a panel.
+    #[inline(always)]
+    unsafe fn panel<V: Vector<E = T>>(
+        &self,
+        room: *mut T,
+        tiles: usize,
+        (k, depth): (usize, usize),
+        (col, cols, vectors): (usize, usize, usize),
+    ) -> (*const T, usize) {
+        let g = &self.g;
+        let far = g.b_rs * size_of::<T>() >= FAR && tiles >= PACK_B;
+        // SAFETY: all elements named exist; the room is large enough.
+        unsafe {
+            let b = self.base.at(g.b + k * g.b_rs + col * g.b_cs).cast_const();
+            if g.b_cs == 1 && !far {
+                return (b, g.b_rs);
+            }
+            let width = vectors * V::LANES;
+            if g.b_cs == 1 {
+                for i in 0..depth {
+                    b.add(i * g.b_rs).copy_to_nonoverlapping(room.add(i * width), cols);
+                }
+            } else {
+                V::transpose(b, (g.b_cs, g.b_rs), (cols, depth), room, width);
+            }
+            (room.cast_const(), width)
+        }
+    }
+
+    /// One tile of C.
+    ///
+    /// # Safety
+    /// The tile lies in C; the operands hold its rows, columns and terms.
+    #[inline(always)]
+    unsafe fn tile<V: Vector<E = T>>(
+        &self,
+        room: *mut T,
+        (row, col): (usize, usize),
+        (height, cols, vectors): (usize, usize, usize),
+        ((a, a_rs, a_cs), (b, b_rs)): ((*const T, usize, usize), (*const T, usize)),
+        (k, depth): (usize, usize),
+    ) {
+        let g = &self.g;
+        // SAFETY: this function's condition.
+        unsafe {
+            let c = self.base.at(g.c + row * g.c_rs + col * g.c_cs);
+            let last = V::part(cols - (vectors - 1) * V::LANES);
+            let alpha = T::of(g.alpha);
+            let add = g.accumulate || k > 0;
+            let tile =
+                Tile { depth, a, a_rs, a_cs, b, b_rs, c, c_rs: g.c_rs, alpha, add };
+            if g.c_cs == 1 || cols == 1 {
+                run_tile::<V>(&tile, last, height, vectors);
+            } else {
+                let c_rs = vectors * V::LANES;
+                let tile = Tile { c: room, c_rs, alpha: T::of(1.0), add: false, ..tile };
+                run_tile::<V>(&tile, last, height, vectors);
+                for (i, j) in (0..height).flat_map(|i| (0..cols).map(move |j| (i, j))) {
+                    let to = c.add(i * g.c_rs + j * g.c_cs);
+                    let old = if add { *to } else { T::of(0.0) };
+                    *to = alpha.fma(*room.add(i * c_rs + j), old);
+                }
+            }
+        }
+    }
+}
+
+/// Copies rows of A tile by tile, so that a term's numbers of one tile lie side by side.
+///
+/// # Safety
+/// `rows` × `depth` at `a`, and as much room at `to`.
+#[inline(always)]
+unsafe fn pack_rows<T: Copy>(
+    a: Operand<T>,
+    (rows, height): (usize, usize),
+    depth: usize,
+    to: *mut T,
+) {
+    for top in (0..rows).step_by(height) {
+        let h = height.min(rows - top);
+        for i in 0..h {
+            for k in 0..depth {
+                // SAFETY: row top + i and term k exist.
+                unsafe {
+                    *to.add(top * depth + k * h + i) =
+                        *a.start.add((top + i) * a.rs + k * a.cs);
+                }
+            }
+        }
+    }
 }
 
 /// The product as the invariant says it, one element after the other.

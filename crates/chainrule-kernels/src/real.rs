@@ -10,7 +10,7 @@ use crate::matmul::Gemm;
 use crate::moves::{self, Take};
 use crate::program::{FusedCall, Program};
 use crate::reduce::Reduction;
-use crate::simd::{Forms, isa};
+use crate::simd::isa;
 use crate::softmax::{Soft, soft};
 use crate::team::Team;
 use crate::{fused, matmul, reduce};

@@ -7,8 +7,8 @@
 //! columns or whole shards, so bits do not depend on their number.
 
 use crate::arena::{Base, Slot, apart};
-use crate::lanes::fold;
-use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
+use crate::lanes::{Join, Larger, Plus, fold};
+use crate::simd::{Forms, Isa, Kernel, Vector};
 use crate::team::Team;
 
 /// Rows of a column sum that are added in one go.
@@ -127,8 +127,8 @@ impl<T: Forms> Kernel<T> for Run<T> {
         // SAFETY: slots were checked.
         unsafe {
             match self.r.kind {
-                Reduce::RowSum => self.rows::<V>(0.0, |a, b| a.add(b)),
-                Reduce::RowMax => self.rows::<V>(f64::NEG_INFINITY, |a, b| a.max(b)),
+                Reduce::RowSum => self.rows::<V>(Plus),
+                Reduce::RowMax => self.rows::<V>(Larger),
                 Reduce::ColSum => self.cols::<V>(),
                 Reduce::AllSum => self.shards::<V>(),
             }
@@ -140,12 +140,12 @@ impl<T: Forms> Run<T> {
     /// # Safety
     /// The slots are checked.
     #[inline(always)]
-    unsafe fn rows<V: Vector<E = T>>(&self, start: f64, join: impl Fn(V, V) -> V + Copy) {
+    unsafe fn rows<V: Vector<E = T>>(&self, join: impl Join<V>) {
         for row in self.first..self.end {
             // SAFETY: row < rows.
             unsafe {
                 let p = self.base.at(self.r.src.offset + row * self.r.src.row_stride);
-                let result = fold::<V>(p, self.r.cols, start, join);
+                let result = fold::<V, _>(p, self.r.cols, join);
                 let dst = self.base.at(self.r.dst.offset + row * self.r.dst.row_stride);
                 put(&mut *dst, result, &self.r);
             }
@@ -191,7 +191,7 @@ impl<T: Forms> Run<T> {
     /// The slots are checked.
     #[inline(always)]
     unsafe fn shards<V: Vector<E = T>>(&self) {
-        let (r, add) = (&self.r, |a: V, b: V| a.add(b));
+        let r = &self.r;
         let whole = r.rows <= 1 || r.src.row_stride == r.cols;
         for shard in self.first..self.end {
             let first = shard * self.shard;
@@ -199,13 +199,13 @@ impl<T: Forms> Run<T> {
             unsafe {
                 let sum = if whole {
                     let n = self.shard.min(r.rows * r.cols - first);
-                    fold::<V>(self.base.at(r.src.offset + first), n, 0.0, add)
+                    fold::<V, _>(self.base.at(r.src.offset + first), n, Plus)
                 } else {
                     (first..r.rows.min(first + self.shard)).fold(
                         T::of(0.0),
                         |sum, row| {
                             let p = self.base.at(r.src.offset + row * r.src.row_stride);
-                            sum.add(fold::<V>(p, r.cols, 0.0, add))
+                            sum.add(fold::<V, _>(p, r.cols, Plus))
                         },
                     )
                 };

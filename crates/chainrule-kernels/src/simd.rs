@@ -111,6 +111,29 @@ pub(crate) trait Vector: Copy {
     fn any(a: Self::Mask) -> bool;
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
+    /// to[k·width + j] = from[j·stride.0 + k·stride.1] for `shape` = (all j, all k): a
+    /// matrix packed across.
+    ///
+    /// # Safety
+    /// All of these can be read and written.
+    #[inline(always)]
+    unsafe fn transpose(
+        from: *const Self::E,
+        stride: (usize, usize),
+        (js, ks): (usize, usize),
+        to: *mut Self::E,
+        width: usize,
+    ) {
+        for k in 0..ks {
+            for j in 0..js {
+                // SAFETY: j < js and k < ks.
+                unsafe {
+                    *to.add(k * width + j) = *from.add(j * stride.0 + k * stride.1);
+                }
+            }
+        }
+    }
+
     // What follows is the same for every form.
 
     /// The constant `value`, rounded to the lane's type.

@@ -5,7 +5,7 @@
 //! taken off first, so no exponential overflows. A row with +∞ or NaN gives NaN.
 
 use crate::arena::{Base, Slot, apart, same_or_apart};
-use crate::lanes::{fold, fold_map};
+use crate::lanes::{ExpLess, Larger, Less, Plus, Times, each_of, fold, fold_map};
 use crate::math;
 use crate::simd::{Forms, Isa, Kernel, Vector};
 use crate::team::Team;
@@ -84,17 +84,16 @@ impl<T: Forms> Run<T> {
         let n = self.cols;
         // SAFETY: this function's condition.
         unsafe {
-            let top = fold::<V>(src, n, f64::NEG_INFINITY, |a, b| a.max(b));
+            let top = fold::<V, _>(src, n, Larger);
             match self.kind {
                 Soft::Max => {
-                    each_of::<V>(src, dst, n, |x| math::exp(x.sub(V::splat(top))));
-                    let sum = fold::<V>(dst, n, 0.0, |a, b| a.add(b));
-                    let share = V::c(1.0).div(V::splat(sum));
-                    each_of::<V>(dst, dst, n, |e| e.mul(share));
+                    each_of::<V>(src, dst, n, ExpLess(top));
+                    let sum = fold::<V, _>(dst, n, Plus);
+                    each_of::<V>(dst, dst, n, Times(T::of(1.0).div(sum)));
                 }
                 Soft::LogMax => {
-                    let off = V::splat(log_sum::<V>(src, n, top));
-                    each_of::<V>(src, dst, n, |x| x.sub(V::splat(top)).sub(off));
+                    let off = log_sum::<V>(src, n, top);
+                    each_of::<V>(src, dst, n, Less(top, off));
                 }
                 Soft::LogSumExp => *dst = top.add(log_sum::<V>(src, n, top)),
             }
@@ -108,33 +107,8 @@ impl<T: Forms> Run<T> {
 /// `n` elements at `p`.
 #[inline(always)]
 unsafe fn log_sum<V: Vector<E: Forms>>(p: *const V::E, n: usize, top: V::E) -> V::E {
-    let term = |x: V| math::exp(x.sub(V::splat(top)));
-    let pads = [0.0, f64::NEG_INFINITY];
+    let pad = f64::NEG_INFINITY;
     // SAFETY: this function's condition.
-    let sum = unsafe { fold_map::<V>(p, n, pads, term, |a, b| a.add(b)) };
+    let sum = unsafe { fold_map::<V, _>(p, n, pad, ExpLess(top), Plus) };
     math::log(sum)
-}
-
-/// dst[i] = f(src[i]).
-///
-/// # Safety
-/// `n` elements at `src` and room for them at `dst`, the same or apart.
-#[inline(always)]
-unsafe fn each_of<V: Vector>(
-    src: *const V::E,
-    dst: *mut V::E,
-    n: usize,
-    f: impl Fn(V) -> V,
-) {
-    let whole = n / V::LANES * V::LANES;
-    // SAFETY: this function's condition.
-    unsafe {
-        for i in (0..whole).step_by(V::LANES) {
-            f(V::load(src.add(i))).store(dst.add(i));
-        }
-        if whole < n {
-            let part = V::part(n - whole);
-            f(V::load_part(src.add(whole), part)).store_part(dst.add(whole), part);
-        }
-    }
 }

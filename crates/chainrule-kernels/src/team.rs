@@ -60,13 +60,14 @@ impl Team {
     /// A team of `threads` threads, the caller counted as one; 0 counts as 1.
     pub fn new(threads: usize) -> Team {
         let threads = threads.max(1);
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // Asking for the processors reads files, so a team of one does not ask.
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
         let shared = Arc::new(Shared {
             ticket: AtomicU64::new(0),
             job: AtomicPtr::new(std::ptr::null_mut()),
             asleep: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
-            spins: if threads <= cores { SPINS } else { 0 },
+            spins: if threads == 1 || threads <= cores() { SPINS } else { 0 },
         });
         let members = (1..threads).filter_map(|_| member(&shared)).collect();
         Team { shared, members, one_at_a_time: Mutex::new(()) }
@@ -218,7 +219,7 @@ fn help(shared: &Shared, number: u64) {
             // SAFETY: job `number` had an unclaimed part before and after `job` was read,
             // so `job` is its own, and its caller waits until this claimed part is done.
             Ok(_) => unsafe { run_part(job, part as usize) },
-            Err(now) => ticket = now,
+            Err(_) => {}
         }
         ticket = shared.ticket.load(Ordering::Acquire);
     }

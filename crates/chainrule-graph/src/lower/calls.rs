@@ -327,6 +327,10 @@ impl Lowerer<'_> {
         if let Some(g) = g {
             scope.locals.push(("g".to_string(), g));
         }
+        // A derivative line may name its own function: that is a call, not a recursion.
+        if form == Form::Derivative {
+            return self.expr(body, &scope);
+        }
         self.unfolding.push(id);
         let node = self.expr(body, &scope);
         self.unfolding.pop();

@@ -316,7 +316,7 @@ impl Lowerer<'_> {
         }
         let (s, t) = (self.shape(x), self.shape(y));
         if s.is_scalar() || t.is_scalar() {
-            return Some(self.spanned(Op::Binary(Binary::Mul), &[x, y], span));
+            return Some(self.factor(x, y, span));
         }
         if scope.within.is_some_and(|f| self.functions.is_entrywise(f)) && s == t {
             return Some(self.spanned(Op::Binary(Binary::Mul), &[x, y], span));
@@ -327,6 +327,9 @@ impl Lowerer<'_> {
             return self.error(d);
         }
         if self.dims.unify(&s.cols, &t.rows) {
+            if let Some(n) = self.inner_log(x, y, span) {
+                return Some(n);
+            }
             return Some(self.spanned(Op::MatMul, &[x, y], span));
         }
         let d = self.misfit_product((a, x), (b, y), span);
@@ -381,10 +384,37 @@ impl Lowerer<'_> {
         let (x, y) = self.spread_examples(x, y, scope);
         let (s, t) = (self.shape(x), self.shape(y));
         if s.is_scalar() || t.is_scalar() || self.same(&s, &t) {
+            if op == Binary::Mul {
+                return Some(self.factor(x, y, span));
+            }
             return Some(self.spanned(Op::Binary(op), &[x, y], span));
         }
         let d = self.misfit_entrywise(op, (a, x), (b, y), span);
         self.error(d)
+    }
+
+    /// Entry by entry x y; `y log p` is 0 where y = 0, whatever p is (rule 12).
+    fn factor(&mut self, x: NodeId, y: NodeId, span: Span) -> NodeId {
+        for (f, log) in [(x, y), (y, x)] {
+            let free = !matches!(self.g[f].op, Op::Fill(..) | Op::Size(_));
+            if self.g[log].op == Op::Unary(Unary::Log) && free {
+                let p = self.g[log].args[0];
+                return self.spanned(Op::Binary(Binary::XLogY), &[f, p], span);
+            }
+        }
+        self.spanned(Op::Binary(Binary::Mul), &[x, y], span)
+    }
+
+    /// yᵀ log p of two columns, in the same way.
+    fn inner_log(&mut self, x: NodeId, y: NodeId, span: Span) -> Option<NodeId> {
+        let (row, log) = (self.g[x].clone(), self.g[y].clone());
+        let fits = row.op == Op::Transpose && log.op == Op::Unary(Unary::Log);
+        if !fits || !self.shape(y).cols.is_one() {
+            return None;
+        }
+        let op = Op::Binary(Binary::XLogY);
+        let terms = self.spanned(op, &[row.args[0], log.args[0]], span);
+        Some(self.spanned(Op::Sum(Axis::All), &[terms], span))
     }
 
     fn cases(

@@ -48,6 +48,8 @@ fn collect(s: &Simplifier<'_, '_>, n: NodeId, inverse: bool, f: &mut Factors) {
             f.c = -f.c;
             collect(s, a, inverse, f);
         }
+        // A repeated scalar is a factor; `build` repeats it again if nothing else is wide.
+        Some((Op::Broadcast(Axis::All, _), &[x])) => collect(s, x, inverse, f),
         _ => {
             let place = match (s.scalar(n), inverse) {
                 (true, false) => &mut f.snum,
@@ -181,7 +183,15 @@ fn scalar_part(s: &mut Simplifier<'_, '_>, f: &Factors, span: Span) -> Option<No
     if c != 1.0 {
         top = Some(s.number(c));
     }
-    for &x in &f.snum {
+    // A sum stands behind its factor: 1/m sum(e), not sum(e)/m.
+    let reduces = |s: &Simplifier<'_, '_>, x: NodeId| {
+        matches!(s.g[x].op, Op::Sum(_) | Op::MatMul | Op::ExMean)
+    };
+    let (core, front): (Vec<_>, Vec<_>) = f.snum.iter().partition(|&&x| reduces(s, x));
+    let divides = divisor != 1.0 || !f.sden.is_empty();
+    let behind = if divides { core } else { Vec::new() };
+    let before: &[NodeId] = if divides { &front } else { &f.snum };
+    for &x in before {
         top = Some(match top {
             Some(t) => add(s, Binary::Mul, t, x),
             None => x,
@@ -194,13 +204,20 @@ fn scalar_part(s: &mut Simplifier<'_, '_>, f: &Factors, span: Span) -> Option<No
             None => x,
         });
     }
-    match (top, bottom) {
+    let mut value = match (top, bottom) {
         (t, None) => t,
         (t, Some(b)) => {
             let t = t.unwrap_or_else(|| s.number(1.0));
             Some(add(s, Binary::Div, t, b))
         }
+    };
+    for x in behind {
+        value = Some(match value {
+            Some(v) => add(s, Binary::Mul, v, x),
+            None => x,
+        });
     }
+    value
 }
 
 /// The node of a product taken apart.
@@ -220,13 +237,19 @@ fn build(
             None => x,
         });
     }
+    let mut scalar = scalar_part(s, f, span);
     if entries.is_none()
         && let Some(shape) = wide
-        && (f.den.is_empty())
+        && f.den.is_empty()
     {
-        entries = Some(s.g.fill(1.0, shape));
+        entries = Some(match scalar.take() {
+            Some(x) => match s.g.constant(x) {
+                Some(v) => s.g.fill(v, shape),
+                None => s.g.add(Op::Broadcast(Axis::All, shape), &[x], span),
+            },
+            None => s.g.fill(1.0, shape),
+        });
     }
-    let mut scalar = scalar_part(s, f, span);
     for &x in &f.den {
         let top = entries.take().or_else(|| scalar.take());
         let top = top.unwrap_or_else(|| s.number(1.0));
@@ -346,6 +369,36 @@ pub(super) fn linear(
         }
         None => Some(front),
     }
+}
+
+/// s a + s b = s (a + b) where the whole scalar parts are the same.
+pub(super) fn common_scalar(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    span: Span,
+) -> Option<NodeId> {
+    let Op::Binary(b @ (Binary::Add | Binary::Sub)) = op else { return None };
+    if s.scalar(args[0]) || s.scalar(args[1]) {
+        return None;
+    }
+    let (f, x) = split_scalars(s, args[0], false, span)?;
+    let (g, y) = split_scalars(s, args[1], false, span)?;
+    if f.c.abs() != g.c.abs() || f.snum != g.snum || f.sden != g.sden {
+        return None;
+    }
+    if f.c.abs() == 1.0 && f.snum.is_empty() && f.sden.is_empty() {
+        return None;
+    }
+    let same_sign = (f.c > 0.0) == (g.c > 0.0);
+    let op = if same_sign { *b } else { opposite(*b) };
+    let sum = s.bin(op, x, y);
+    let front = build(s, &f, None, span);
+    Some(s.bin(Binary::Mul, front, sum))
+}
+
+fn opposite(b: Binary) -> Binary {
+    if b == Binary::Add { Binary::Sub } else { Binary::Add }
 }
 
 /// −((a − b) …) = (b − a) … where a difference stands first in a matrix product.

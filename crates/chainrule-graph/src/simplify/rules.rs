@@ -101,6 +101,12 @@ pub static RULES: &[Rule] = &[
         apply: root_square,
     },
     Rule {
+        name: "cases",
+        about: "equal cases are one; equal conditions are one",
+        stage: Stage::Always,
+        apply: cases,
+    },
+    Rule {
         name: "sigmoid with binary cross-entropy",
         about: "((1 − y)/(1 − a) − y/a) ⊙ a ⊙ (1 − a) = a − y",
         stage: Stage::Always,
@@ -118,6 +124,12 @@ pub static RULES: &[Rule] = &[
         stage: Stage::Always,
         apply: product::linear,
     },
+    Rule {
+        name: "common factor",
+        about: "s a + s b = s (a + b)",
+        stage: Stage::Always,
+        apply: product::common_scalar,
+    },
     Rule { name: "identity matrix", about: "I A = A", stage: Stage::Always, apply: eye },
     Rule {
         name: "mean over examples",
@@ -130,12 +142,6 @@ pub static RULES: &[Rule] = &[
         about: "a repeated scalar is a factor; a repeated constant is a constant",
         stage: Stage::Always,
         apply: repeated,
-    },
-    Rule {
-        name: "cases",
-        about: "equal cases are one",
-        stage: Stage::Always,
-        apply: cases,
     },
     Rule {
         name: "softmax",
@@ -152,13 +158,13 @@ pub static RULES: &[Rule] = &[
     Rule {
         name: "log of softmax",
         about: "log softmax(z) = z − log Σexp(z)",
-        stage: Stage::Recognise,
+        stage: Stage::Reader,
         apply: stable::log_softmax,
     },
     Rule {
         name: "log of sigmoid",
         about: "log σ(z) = −softplus(−z), log(1 − σ(z)) = −softplus(z)",
-        stage: Stage::Recognise,
+        stage: Stage::Reader,
         apply: stable::log_sigmoid,
     },
     Rule {

@@ -2,7 +2,7 @@
 
 use crate::diag::{Code, Diagnostic, Edit, Span};
 
-use super::ast::{Arg, BinaryOp, Expr, ExprKind, Index, Name};
+use super::ast::{Arg, BinaryOp, Expr, ExprKind, Name};
 use super::expr::{PRODUCT, binary};
 use super::parser::{Context, Parser, insert};
 use super::token::{Tok, Token};
@@ -62,6 +62,9 @@ impl Parser<'_> {
             self.prime_on_value(&name, function);
             return ExprKind::Name(name);
         }
+        if !function && self.is_call_of_value() {
+            return self.call_of_value(name);
+        }
         if !function {
             return ExprKind::Name(name);
         }
@@ -74,6 +77,43 @@ impl Parser<'_> {
 
     fn is_setting_call(&self, key: &str) -> bool {
         self.calls && self.is("(") && !self.scope.is_symbol(key)
+    }
+
+    /// `z(x, 2)`, `z(a = 1)`, `z()`: no product is written so.
+    fn is_call_of_value(&self) -> bool {
+        if !self.is("(") || self.peek().is_some_and(|t| t.space) {
+            return false;
+        }
+        let named = self.ahead(1).is_some_and(|t| t.ident().is_some())
+            && self.ahead(2).is_some_and(|t| t.is("="));
+        if named || self.ahead(1).is_some_and(|t| t.is(")")) {
+            return true;
+        }
+        let mut depth = 0usize;
+        for token in &self.tokens[self.at..] {
+            match token.tok {
+                Tok::Sym("(" | "[" | "{") => depth += 1,
+                Tok::Sym(")" | "]" | "}") => depth -= 1,
+                Tok::Sym(",") if depth == 1 => return true,
+                _ => {}
+            }
+            if depth == 0 {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// A symbol is G2 here; a name that nothing is known about is left to lowering.
+    fn call_of_value(&mut self, func: Name) -> ExprKind {
+        if self.locals.contains(&func.key) || self.scope.is_symbol(&func.key) {
+            let message =
+                format!("`{}` is a value, here it is called as a function", func.written);
+            let diagnostic = Diagnostic::error(Code::G2, func.span, message);
+            self.slip(diagnostic.hint("a product has one expression in its bracket"));
+        }
+        let args = self.arguments();
+        ExprKind::Call { func, primes: 0, args }
     }
 
     fn primes(&mut self) -> u8 {
@@ -102,8 +142,12 @@ impl Parser<'_> {
 
     /// `log ŷ`: a single name may follow; anything else needs brackets.
     fn call_without_brackets(&mut self, func: Name, token: &Token) -> ExprKind {
+        // `ones` without a size is the column of ones that a derivation prints as 𝟏.
+        if token.is_word("ones") {
+            return ExprKind::Name(Name { key: "𝟏".to_string(), ..func });
+        }
         let Some(next) = self.peek().filter(|t| self.starts_atom(t)) else {
-            return self.function_as_value(func, token);
+            return ExprKind::Name(func);
         };
         let single = next.ident().is_some_and(|i| {
             self.locals.contains(&i.key) || !self.scope.is_function(&i.key)
@@ -114,7 +158,7 @@ impl Parser<'_> {
         if !single {
             let start = next.span;
             let broken = self.broken;
-            let value = self.postfixes();
+            let value = self.guarded(Self::postfixes);
             self.broken = broken;
             self.needs_brackets(&func, start.to(value.span));
             let args = vec![Arg { name: None, value }];
@@ -125,14 +169,6 @@ impl Parser<'_> {
         let value = Expr { kind: ExprKind::Name(name), span };
         self.single_name_only(&func, span);
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
-    }
-
-    /// `ones` alone is the column of ones that the derivation prints as 𝟏.
-    fn function_as_value(&mut self, func: Name, token: &Token) -> ExprKind {
-        if func.key == "ones" && token.is_word("ones") {
-            return ExprKind::Name(Name { key: "𝟏".to_string(), ..func });
-        }
-        ExprKind::Name(func)
     }
 
     fn needs_brackets(&mut self, func: &Name, span: Span) {
@@ -146,7 +182,7 @@ impl Parser<'_> {
 
     /// `log ŷ q` and `log ŷ²` can be read in two ways.
     fn single_name_only(&mut self, func: &Name, arg: Span) {
-        let Some(next) = self.peek() else { return };
+        let Some(next) = self.peek().filter(|_| !self.broken) else { return };
         let power =
             next.is("^") && !self.transposes() || matches!(next.tok, Tok::Power(_));
         if !power && !self.starts_atom(next) || next.is("[") && !next.space {
@@ -163,20 +199,18 @@ impl Parser<'_> {
         }
         end = end.max(self.previous().end);
         (self.at, self.depth, self.broken) = (at, depth, broken);
-        let f = &func.written;
-        let open = Edit {
-            span: Span { start: func.span.end, end: arg.start },
-            with: "(".to_string(),
-        };
-        let message =
-            format!("without brackets `{f}` takes one name; what follows it is unclear");
+        let whole = func.span.to(Span { start: end, end });
+        let of = |from: u32, to: u32| Span { start: from, end: to }.of(self.scope.text);
+        let (f, shown) = (&func.written, whole.of(self.scope.text));
+        let one = format!("{f}({}){}", of(arg.start, arg.end), of(arg.end, end));
+        let many = format!("{f}({})", of(arg.start, end));
+        let gap = Span { start: func.span.end, end: arg.start };
+        let open = Edit { span: gap, with: "(".to_string() };
+        let message = format!("`{shown}` can be read in two ways");
         self.report(
-            Diagnostic::error(Code::G1, func.span.to(Span { start: end, end }), message)
-                .fix(
-                    format!("if `{f}` takes only the name"),
-                    vec![open.clone(), insert(arg.end, ")")],
-                )
-                .fix(format!("if `{f}` takes all of it"), vec![open, insert(end, ")")]),
+            Diagnostic::error(Code::G1, whole, message)
+                .fix(format!("`{one}`"), vec![open.clone(), insert(arg.end, ")")])
+                .fix(format!("`{many}`"), vec![open, insert(end, ")")]),
         );
     }
 
@@ -262,24 +296,13 @@ impl Parser<'_> {
 
     fn root(&mut self, span: Span) -> ExprKind {
         self.at += 1;
-        let value = if self.is("{") { self.braces() } else { self.guarded_atom() };
+        let value = if self.is("{") { self.braces() } else { self.guarded(Self::atom) };
         let value = match value.kind {
             ExprKind::Paren(inner) => *inner,
             _ => value,
         };
         let func = Name { key: "sqrt".to_string(), written: "√".to_string(), span };
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
-    }
-
-    /// `√√√…` nests without brackets.
-    fn guarded_atom(&mut self) -> Expr {
-        if self.depth >= super::parser::MAX_DEPTH {
-            return self.too_deep();
-        }
-        self.depth += 1;
-        let atom = self.atom();
-        self.depth -= 1;
-        atom
     }
 
     fn fraction(&mut self) -> ExprKind {
@@ -297,19 +320,13 @@ impl Parser<'_> {
     /// `∑ e`: all entries; it reaches to the next `+` or `−`, as an indexed sum does.
     fn plain_sum(&mut self, span: Span) -> ExprKind {
         self.at += 1;
-        let value = self.summand();
+        let value = self.guarded(Self::summand);
         let func = Name { key: "sum".to_string(), written: "∑".to_string(), span };
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
     }
 
     fn summand(&mut self) -> Expr {
-        if self.depth >= super::parser::MAX_DEPTH {
-            return self.too_deep();
-        }
-        self.depth += 1;
-        let body = self.binary(PRODUCT);
-        self.depth -= 1;
-        body
+        self.binary(PRODUCT)
     }
 
     /// `∑_i e`, `∑_{i=1}^K e`, `∑_{j≠i} e`, `∑_{i,j} e`.
@@ -335,7 +352,7 @@ impl Parser<'_> {
         let to = if self.eat("^") { Some(Box::new(self.bound())) } else { None };
         let locals = self.locals.len();
         self.locals.extend(indices.iter().map(|i| i.key.clone()));
-        let body = self.summand();
+        let body = self.guarded(Self::summand);
         self.locals.truncate(locals);
         let Some(index) = indices.pop() else { return ExprKind::Error };
         let body = Box::new(body);
@@ -365,152 +382,6 @@ impl Parser<'_> {
                 Expr { kind: self.paren(), span: self.since(start) }
             }
             _ => self.missing(),
-        }
-    }
-
-    /// `[i, :]` after an operand.
-    pub(crate) fn indices(&mut self) -> Vec<Index> {
-        self.at += 1;
-        let mut indices = Vec::new();
-        loop {
-            self.skip_newlines();
-            indices.push(self.index());
-            self.skip_newlines();
-            if self.eat("]") {
-                return indices;
-            }
-            if !self.eat(",") {
-                self.expected("`,` or `]`");
-                return indices;
-            }
-        }
-    }
-
-    fn index(&mut self) -> Index {
-        if self.eat(":") {
-            return Index::All;
-        }
-        let first = self.inner(Context::default());
-        if !self.eat(":") {
-            return Index::At(first);
-        }
-        Index::Range(first, self.inner(Context::default()))
-    }
-
-    /// `[…]`: a matrix if it holds numbers alone, a stack if it holds a name.
-    fn square(&mut self) -> ExprKind {
-        let open = self.at;
-        self.at += 1;
-        if self.holds_name(open) { self.stack() } else { self.matrix() }
-    }
-
-    fn holds_name(&self, open: usize) -> bool {
-        let mut depth = 0usize;
-        for token in &self.tokens[open..] {
-            match &token.tok {
-                Tok::Sym("(" | "[" | "{") => depth += 1,
-                Tok::Sym(")" | "]" | "}") => depth -= 1,
-                Tok::Name(_) => return true,
-                _ => {}
-            }
-            if depth == 0 {
-                return false;
-            }
-        }
-        false
-    }
-
-    fn stack(&mut self) -> ExprKind {
-        let mut parts = Vec::new();
-        loop {
-            while self.is(";") || self.peek().is_some_and(|t| t.tok == Tok::Newline) {
-                self.at += 1;
-            }
-            if self.eat("]") {
-                return ExprKind::Stack(parts);
-            }
-            parts.push(self.inner(Context::default()));
-            if self.is(",") {
-                let message = "a bracket with a name stacks, and only `;` stands between";
-                let edit = Edit { span: self.here(), with: ";".to_string() };
-                let diagnostic = Diagnostic::error(Code::P1, self.here(), message);
-                self.slip(diagnostic.fix("write `;`", vec![edit]));
-                self.at += 1;
-                continue;
-            }
-            let row_end = self.peek().is_some_and(|t| t.tok == Tok::Newline);
-            if !(self.is(";") || self.is("]") || row_end) {
-                self.expected("`;` or `]`");
-                return ExprKind::Stack(parts);
-            }
-        }
-    }
-
-    fn matrix(&mut self) -> ExprKind {
-        let start = self.previous();
-        let context = Context { literal: true, ..Context::default() };
-        let mut rows: Vec<Vec<Expr>> = vec![Vec::new()];
-        loop {
-            let operators = self.operators;
-            match self.peek().map(|t| &t.tok) {
-                Some(Tok::Sym("]")) => {
-                    self.at += 1;
-                    break;
-                }
-                Some(Tok::Sym(";") | Tok::Newline) => {
-                    self.at += 1;
-                    if rows.last().is_some_and(|r| !r.is_empty()) {
-                        rows.push(Vec::new());
-                    }
-                }
-                Some(Tok::Sym(",")) if rows.last().is_some_and(|r| !r.is_empty()) => {
-                    self.at += 1;
-                    self.skip_newlines();
-                }
-                Some(_) if self.broken => break,
-                Some(_) => {
-                    let before = self.at;
-                    let entry = self.inner(context);
-                    if self.at == before {
-                        break;
-                    }
-                    if let Some(row) = rows.last_mut() {
-                        row.push(entry);
-                    }
-                }
-                None => {
-                    self.expected("`]`");
-                    break;
-                }
-            }
-            self.operators = operators;
-        }
-        rows.retain(|row| !row.is_empty());
-        self.check_rows(&rows, self.since(start));
-        ExprKind::Matrix(rows)
-    }
-
-    fn check_rows(&mut self, rows: &[Vec<Expr>], span: Span) {
-        let nested = |e: &Expr| matches!(e.kind, ExprKind::Matrix(_));
-        if rows.iter().flatten().any(nested) {
-            let message = "a matrix has no brackets round its rows";
-            let diagnostic = Diagnostic::error(Code::P1, span, message);
-            return self.slip(diagnostic.hint("write `;` between rows: `[1 2; 3 4]`"));
-        }
-        let Some(first) = rows.first() else {
-            let message = "a matrix needs an entry";
-            return self.slip(Diagnostic::error(Code::P1, span, message));
-        };
-        let other = rows.iter().enumerate().find(|(_, row)| row.len() != first.len());
-        if let Some((at, row)) = other {
-            let message = format!(
-                "all rows have the same length: row 1 has {}, row {} has {}",
-                first.len(),
-                at + 1,
-                row.len()
-            );
-            let place = row[0].span.to(row[row.len() - 1].span);
-            self.slip(Diagnostic::error(Code::S5, place, message));
         }
     }
 }

@@ -25,7 +25,9 @@ fn report(
     spellings: &BTreeMap<String, Vec<Span>>,
     out: &mut Vec<Diagnostic>,
 ) {
-    let Some((main, places)) = spellings.iter().max_by_key(|s| s.1.len()) else { return };
+    // The more frequent spelling stays; of two, the first in the text.
+    let rank = |s: &(&String, &Vec<Span>)| (s.1.len(), std::cmp::Reverse(s.1[0]));
+    let Some((main, places)) = spellings.iter().max_by_key(rank) else { return };
     let (main_span, main_text) = (places[0], places[0].of(text));
     for (_, places) in spellings.iter().filter(|s| s.0 != main) {
         let written = places[0].of(text);
@@ -46,6 +48,19 @@ fn report(
 /// In the order of the text, each finding once (a loop repeats what it says of its body).
 pub(crate) fn sort(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by_key(|d| (d.span, d.code));
+    drop_echoes(diagnostics);
     let mut seen = BTreeSet::new();
     diagnostics.retain(|d| seen.insert((d.span, d.code, d.message.clone())));
+}
+
+/// A bracket that is never closed makes the end of its line unexpected: one slip, one finding.
+fn drop_echoes(diagnostics: &mut Vec<Diagnostic>) {
+    let mut open = false;
+    diagnostics.retain(|d| {
+        let echo = open
+            && d.code == Code::P1
+            && d.message.ends_with("found the end of the line");
+        open = (open || d.message.ends_with("is never closed")) && !echo;
+        !echo
+    });
 }

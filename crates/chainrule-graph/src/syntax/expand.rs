@@ -19,7 +19,7 @@ use super::token::{Tok, Token, outside_brackets, split};
 /// Repetitions of one loop.
 const MAX_REPEATS: i64 = 10_000;
 /// Words after expansion: nested loops must not exhaust the memory.
-const MAX_TOKENS: usize = 2_000_000;
+const MAX_TOKENS: usize = 500_000;
 /// Loops within loops.
 const MAX_LOOPS: usize = 16;
 
@@ -202,7 +202,7 @@ impl Expander<'_> {
 
     fn end(&mut self, tokens: &[Token], span: Span) -> Option<i64> {
         let none = |_: &str| false;
-        let scope = Scope::bare(&none);
+        let scope = Scope::bare(&none, "");
         let mut parser = Parser::new(tokens, &scope, self.diagnostics);
         let expr = parser.expression();
         parser.finish();
@@ -250,7 +250,7 @@ fn sizes(blocks: &[Block], overrides: &[(String, f64)]) -> BTreeMap<String, f64>
     let mut sizes: BTreeMap<String, f64> =
         overrides.iter().map(|(k, v)| (super::names::canonical(k), *v)).collect();
     let none = |_: &str| false;
-    let scope = Scope::bare(&none);
+    let scope = Scope::bare(&none, "");
     for block in blocks {
         let tokens = block.joined();
         let wanted =

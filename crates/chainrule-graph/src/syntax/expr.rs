@@ -80,6 +80,17 @@ impl Parser<'_> {
         self.slip(diagnostic);
     }
 
+    /// One level deeper.
+    pub(crate) fn guarded(&mut self, read: fn(&mut Self) -> Expr) -> Expr {
+        if self.depth >= MAX_DEPTH {
+            return self.too_deep();
+        }
+        self.depth += 1;
+        let expr = read(self);
+        self.depth -= 1;
+        expr
+    }
+
     pub(crate) fn too_deep(&mut self) -> Expr {
         let message = format!("brackets stand deeper than {MAX_DEPTH} levels");
         let span = self.here();
@@ -102,7 +113,7 @@ impl Parser<'_> {
             }
             self.chained(op, &left);
             self.at += length;
-            let right = self.right_operand(op, level);
+            let right = self.right_operand(op, level, &left);
             let span = self.since(start);
             left = Expr { kind: binary(op, left, right), span };
         }
@@ -132,9 +143,9 @@ impl Parser<'_> {
         self.slip(diagnostic.hint("write `0 < z and z < 1`"));
     }
 
-    fn right_operand(&mut self, op: BinaryOp, level: u8) -> Expr {
+    fn right_operand(&mut self, op: BinaryOp, level: u8, left: &Expr) -> Expr {
         match op {
-            BinaryOp::Div => self.denominator(),
+            BinaryOp::Div => self.denominator(left),
             _ if level == PRODUCT => self.factor(),
             _ => self.binary(level + 1),
         }
@@ -180,12 +191,7 @@ impl Parser<'_> {
         let start = self.here();
         if self.is("not") || self.is_word("not") {
             self.at += 1;
-            if self.depth >= MAX_DEPTH {
-                return self.too_deep();
-            }
-            self.depth += 1;
-            let inner = self.binary(NOT);
-            self.depth -= 1;
+            let inner = self.guarded(|p| p.binary(NOT));
             return Expr {
                 kind: ExprKind::Not(Box::new(inner)),
                 span: self.since(start),
@@ -205,43 +211,64 @@ impl Parser<'_> {
             return self.postfixes();
         }
         self.at += 1;
-        if self.depth >= MAX_DEPTH {
-            return self.too_deep();
-        }
-        self.depth += 1;
-        let inner = self.factor();
-        self.depth -= 1;
+        let inner = self.guarded(Self::factor);
         Expr { kind: ExprKind::Neg(Box::new(inner)), span: self.since(start) }
     }
 
     /// What stands after `/`. A product glued to it is ambiguous.
-    fn denominator(&mut self) -> Expr {
-        let start = self.here();
+    fn denominator(&mut self, numerator: &Expr) -> Expr {
+        // Of `a 1/2m` only `1/2m` is in doubt.
+        let top = match &numerator.kind {
+            ExprKind::Binary(_, _, last) => last.span,
+            _ => numerator.span,
+        };
         let expr = self.factor();
         let glued = self.glued() && self.peek().is_some_and(|t| self.starts_atom(t));
         if glued && !self.context.literal {
-            self.glued_product(start, &expr);
+            self.glued_product(top, &expr);
         }
         expr
     }
 
     /// `1/2m`: reports both readings; the text is then read left to right.
-    fn glued_product(&mut self, start: Span, first: &Expr) {
-        let (at, depth) = (self.at, self.depth);
-        let broken = std::mem::replace(&mut self.broken, true);
+    fn glued_product(&mut self, top: Span, first: &Expr) {
+        // Looking ahead within a look ahead would take exponential time.
+        if self.broken {
+            return;
+        }
+        let (at, depth, operators) = (self.at, self.depth, self.operators);
+        self.broken = true;
         while self.glued() && self.peek().is_some_and(|t| self.starts_atom(t)) {
             self.factor();
         }
-        let span = self.since(start);
-        (self.at, self.depth, self.broken) = (at, depth, broken);
-        let message = "a product glued to a denominator can be read in two ways";
-        let bracket = vec![insert(span.start, "("), insert(span.end, ")")];
-        let apart = vec![insert(first.span.end, " ")];
-        self.report(
-            Diagnostic::error(Code::G1, span, message)
-                .fix("if all of it is the denominator, write brackets round it", bracket)
-                .fix("if only the first factor is, write a space after it", apart),
+        let all = first.span.to(self.previous());
+        (self.at, self.depth, self.operators, self.broken) =
+            (at, depth, operators, false);
+        self.two_readings(top.to(all), first.span, all);
+    }
+
+    /// G1: `all` in brackets, or a space behind `first`; `whole` is shown.
+    fn two_readings(&mut self, whole: Span, first: Span, all: Span) {
+        let text = |from: u32, to: u32| Span { start: from, end: to }.of(self.scope.text);
+        let shown = whole.of(self.scope.text);
+        let front = text(whole.start, all.start);
+        let bracket = format!("{front}({})", all.of(self.scope.text));
+        let space =
+            format!("{} {}", text(whole.start, first.end), text(first.end, all.end));
+        let diagnostic = Diagnostic::error(
+            Code::G1,
+            whole,
+            format!("`{shown}` can be read in two ways"),
+        )
+        .fix(
+            format!("`{bracket}` if all of it belongs there"),
+            vec![insert(all.start, "("), insert(all.end, ")")],
+        )
+        .fix(
+            format!("`{space}` if only the first factor does"),
+            vec![insert(first.end, " ")],
         );
+        self.report(diagnostic);
     }
 
     /// An atom with powers, transposes and indices.
@@ -304,43 +331,31 @@ impl Parser<'_> {
     /// A power groups to the right and takes one atom: `e^-x y` is (e^(−x)) y.
     fn exponent(&mut self) -> Expr {
         let start = self.here();
-        if self.depth >= MAX_DEPTH {
-            return self.too_deep();
+        if !self.eat("-") {
+            return self.exponent_atom(start);
         }
-        self.depth += 1;
-        let expr = if self.eat("-") {
-            let inner = self.exponent();
-            Expr { kind: ExprKind::Neg(Box::new(inner)), span: self.since(start) }
-        } else {
-            self.exponent_atom(start)
-        };
-        self.depth -= 1;
-        expr
+        let inner = self.guarded(Self::exponent);
+        Expr { kind: ExprKind::Neg(Box::new(inner)), span: self.since(start) }
     }
 
     fn exponent_atom(&mut self, start: Span) -> Expr {
+        let hat = self.previous();
         let number = matches!(self.peek().map(|t| &t.tok), Some(Tok::Number(..)));
         let atom = if self.is("{") { self.braces() } else { self.atom() };
-        if number && self.glued() && self.peek().is_some_and(|t| t.ident().is_some()) {
-            self.glued_power(start, atom.span);
+        if number
+            && !self.broken
+            && self.glued()
+            && self.peek().is_some_and(|t| t.ident().is_some())
+        {
+            // `e^2x`: both readings are common.
+            let all = atom.span.to(self.here());
+            self.two_readings(hat.to(all), atom.span, all);
         }
         if !self.eat("^") {
             return atom;
         }
-        let upper = self.exponent();
+        let upper = self.guarded(Self::exponent);
         Expr { kind: binary(BinaryOp::Pow, atom, upper), span: self.since(start) }
-    }
-
-    /// `e^2x`: both readings are common.
-    fn glued_power(&mut self, start: Span, number: Span) {
-        let span = start.to(self.here());
-        let message = "a product glued to a power can be read in two ways";
-        let bracket = vec![insert(span.start, "("), insert(span.end, ")")];
-        self.report(
-            Diagnostic::error(Code::G1, span, message)
-                .fix("if all of it is the power, write brackets round it", bracket)
-                .fix("if not, write a space", vec![insert(number.end, " ")]),
-        );
     }
 
     /// `{…}` of LaTeX, read as a bracket without a trace.

@@ -8,6 +8,7 @@
 
 pub mod ast;
 mod atoms;
+mod brackets;
 mod checks;
 mod declare;
 mod expand;
@@ -15,6 +16,8 @@ mod expr;
 mod functions;
 #[cfg(test)]
 mod fuzz;
+mod greek;
+pub mod latex;
 mod lexer;
 mod lines;
 mod names;
@@ -23,8 +26,10 @@ mod parser;
 pub mod print;
 #[cfg(test)]
 mod samples;
+mod scan;
 mod scope;
 pub mod settings;
+mod signs;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -33,7 +38,8 @@ mod train;
 
 use crate::diag::Diagnostic;
 
-pub use names::{ascii, canonical, element, fold};
+pub use greek::ascii;
+pub use names::{canonical, element, fold};
 
 use parser::Parser;
 use scope::Scope;
@@ -61,7 +67,7 @@ pub fn parse(
     let blocks = lines::blocks(lines, &mut diagnostics);
     checks::one_spelling(text, &blocks, &mut diagnostics);
     let blocks = expand::expand(blocks, overrides, &mut diagnostics);
-    let scope = Scope::of(&blocks, shipped);
+    let scope = Scope::of(&blocks, shipped, text);
     let mut file = ast::File::default();
     for block in &blocks {
         statements::statements(block, &scope, &mut diagnostics, &mut file.statements);
@@ -78,7 +84,7 @@ pub fn parse_expression(
 ) -> (ast::Expr, Vec<Diagnostic>) {
     let (lines, mut diagnostics) = lexer::lex(text);
     let tokens: Vec<Token> = lines.into_iter().flat_map(|l| l.tokens).collect();
-    let scope = Scope::bare(is_function);
+    let scope = Scope::bare(is_function, text);
     let mut parser = Parser::new(&tokens, &scope, &mut diagnostics);
     let expr = parser.expression();
     parser.finish();

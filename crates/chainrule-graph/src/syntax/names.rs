@@ -7,61 +7,11 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Greek letters and their names; `plain` ones may stand without a backslash (the others look
-/// like Latin letters, so that their ASCII name alone would print as something else).
-const GREEK: &[(char, &str, bool)] = &[
-    ('α', "alpha", true),
-    ('β', "beta", true),
-    ('γ', "gamma", true),
-    ('δ', "delta", true),
-    ('ε', "epsilon", true),
-    ('ζ', "zeta", true),
-    ('η', "eta", true),
-    ('θ', "theta", true),
-    ('ι', "iota", true),
-    ('κ', "kappa", true),
-    ('λ', "lambda", true),
-    ('μ', "mu", true),
-    ('ν', "nu", true),
-    ('ξ', "xi", true),
-    ('ο', "omicron", false),
-    ('π', "pi", true),
-    ('ρ', "rho", true),
-    ('σ', "sigma", true),
-    ('τ', "tau", true),
-    ('υ', "upsilon", true),
-    ('φ', "phi", true),
-    ('χ', "chi", true),
-    ('ψ', "psi", true),
-    ('ω', "omega", true),
-    ('Α', "Alpha", false),
-    ('Β', "Beta", false),
-    ('Γ', "Gamma", true),
-    ('Δ', "Delta", true),
-    ('Ε', "Epsilon", false),
-    ('Ζ', "Zeta", false),
-    ('Η', "Eta", false),
-    ('Θ', "Theta", true),
-    ('Ι', "Iota", false),
-    ('Κ', "Kappa", false),
-    ('Λ', "Lambda", true),
-    ('Μ', "Mu", false),
-    ('Ν', "Nu", false),
-    ('Ξ', "Xi", true),
-    ('Ο', "Omicron", false),
-    ('Π', "Pi", true),
-    ('Ρ', "Rho", false),
-    ('Σ', "Sigma", true),
-    ('Τ', "Tau", false),
-    ('Υ', "Upsilon", true),
-    ('Φ', "Phi", true),
-    ('Χ', "Chi", false),
-    ('Ψ', "Psi", true),
-    ('Ω', "Omega", true),
-];
+use super::greek::greek_word;
+pub(crate) use super::scan::scan;
 
 /// Marks above a letter that have a name: `y_hat`, `\hat{y}`.
-const ACCENTS: &[(char, &str)] =
+pub(crate) const ACCENTS: &[(char, &str)] =
     &[('\u{302}', "hat"), ('\u{304}', "bar"), ('\u{303}', "tilde")];
 
 /// Operations that are functions whether or not the prelude lists them.
@@ -183,67 +133,6 @@ pub(crate) fn merged(ident: &Ident) -> String {
     key_of(&ident.base, &subs, None)
 }
 
-/// The ASCII spelling of a key; letters that have none stay.
-#[must_use]
-pub fn ascii(key: &str) -> String {
-    let base_end = key.find(['_', '^']).unwrap_or(key.len());
-    let (base, rest) = key.split_at(base_end);
-    format!("{}{}", ascii_base(base), ascii_greek(rest))
-}
-
-fn ascii_base(base: &str) -> String {
-    if base.is_ascii() {
-        return base.to_string();
-    }
-    let split = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());
-    let (letters, digits) = base.split_at(split);
-    let parts: Vec<char> = letters.nfd().collect();
-    let accent = |c: char| ACCENTS.iter().find(|a| a.0 == c).map(|a| a.1);
-    let letter = |c: char| match greek_name(c) {
-        Some((name, true)) => name.to_string(),
-        Some((name, false)) => format!("\\{name}"),
-        None => c.to_string(),
-    };
-    match parts[..] {
-        ['𝟏'] => "ones".to_string(),
-        [c] => format!("{}{digits}", letter(c)),
-        [c, m] if accent(m).is_some() => {
-            format!("{}_{}{digits}", letter(c), accent(m).unwrap_or_default())
-        }
-        _ => format!("\\mathit{{{}}}{digits}", ascii_greek(letters)),
-    }
-}
-
-fn ascii_greek(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match greek_name(c) {
-            Some((name, _)) => out.push_str(&format!("\\{name} ")),
-            None => out.push(c),
-        }
-    }
-    out.replace(" }", "}")
-}
-
-fn greek_name(c: char) -> Option<(&'static str, bool)> {
-    GREEK.iter().find(|g| g.0 == c).map(|g| (g.1, g.2))
-}
-
-/// The letter of a LaTeX command such as `\lambda`.
-pub(crate) fn greek_command(name: &str) -> Option<char> {
-    let name = match name {
-        "varepsilon" => "epsilon",
-        "varphi" => "phi",
-        "vartheta" => "theta",
-        _ => name,
-    };
-    GREEK.iter().find(|g| g.1 == name).map(|g| g.0)
-}
-
-fn greek_word(name: &str) -> Option<char> {
-    GREEK.iter().find(|g| g.1 == name && g.2).map(|g| g.0)
-}
-
 fn key_of(base: &str, subs: &[String], mark: Option<&LayerMark>) -> String {
     let mut base = canonical_base(base);
     let mut kept = String::new();
@@ -299,7 +188,7 @@ fn accent_sub(base: &str, sub: &str) -> Option<String> {
     fits.then(|| format!("{letter}{mark}{number}{digits}").nfc().collect())
 }
 
-fn single_letter(text: &str) -> bool {
+pub(crate) fn single_letter(text: &str) -> bool {
     text.chars().filter(|&c| !is_combining_mark(c)).count() == 1
 }
 
@@ -335,7 +224,7 @@ fn canonical_letters(letters: &str) -> Option<String> {
 }
 
 /// Glyphs that differ only in font: the micro sign of keyboards and the variant letters.
-fn one_glyph(c: char) -> char {
+pub(crate) fn one_glyph(c: char) -> char {
     match c {
         'µ' => 'μ',
         'ϵ' => 'ε',
@@ -355,7 +244,7 @@ pub(crate) fn is_letter(c: char) -> bool {
         || matches!(c, '∂' | '∇' | '𝟏' | '𝟙')
 }
 
-fn is_part(c: char) -> bool {
+pub(crate) fn is_part(c: char) -> bool {
     is_letter(c) || c.is_ascii_digit() || is_combining_mark(c)
 }
 
@@ -386,154 +275,10 @@ pub(crate) fn lowered(c: char) -> Option<char> {
     }
 }
 
-/// Reads a name at the start of `text`: its parts and its length in bytes.
-pub(crate) fn scan(text: &str) -> Option<(Ident, usize)> {
-    let (base, mut at) = match text.strip_prefix('\\') {
-        Some(_) => scan_command(text)?,
-        None => scan_base(text)?,
-    };
-    at += text[at..].bytes().take_while(u8::is_ascii_digit).count();
-    let base = if text.starts_with('\\') {
-        let digits = text[..at].trim_start_matches(|c: char| !c.is_ascii_digit());
-        format!("{base}{}", if digits.contains('}') { "" } else { digits })
-    } else {
-        base
-    };
-    let (mut subs, mut mark) = (Vec::new(), None);
-    loop {
-        if let Some((sub, length)) = scan_sub(&text[at..]) {
-            subs.push(sub);
-            at += length;
-        } else if let Some((found, length)) =
-            scan_mark(&text[at..]).filter(|_| mark.is_none())
-        {
-            mark = Some(found);
-            at += length;
-        } else {
-            let mut ident = Ident::new(base, subs, mark);
-            ident.written = text[..at].to_string();
-            return Some((ident, at));
-        }
-    }
-}
-
-fn scan_base(text: &str) -> Option<(String, usize)> {
-    text.chars().next().filter(|&c| is_letter(c))?;
-    let end = text.find(|c: char| !is_part(c)).unwrap_or(text.len());
-    Some((text[..end].nfc().collect(), end))
-}
-
-/// `\lambda`, `\hat{y}`, `\hat y`, `\mathbf{x}`, `\text{softmax}`.
-fn scan_command(text: &str) -> Option<(String, usize)> {
-    let body = text.strip_prefix('\\')?;
-    let end = body.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(body.len());
-    let (name, rest) = body.split_at(end);
-    if let Some(letter) = greek_command(name) {
-        return Some((letter.to_string(), 1 + end));
-    }
-    let (content, length) = argument(rest)?;
-    let base = match name {
-        "hat" | "widehat" => accent(&content, '\u{302}')?,
-        "bar" | "overline" => accent(&content, '\u{304}')?,
-        "tilde" | "widetilde" => accent(&content, '\u{303}')?,
-        "mathbb" if content == "R" => "ℝ".to_string(),
-        "text" | "mathrm" | "mathbf" | "mathit" | "mathcal" | "boldsymbol"
-        | "operatorname" | "textbf" => content,
-        _ => return None,
-    };
-    let first = base.chars().next().filter(|&c| is_letter(c));
-    first.map(|_| (base, 1 + end + length))
-}
-
-fn accent(content: &str, mark: char) -> Option<String> {
-    single_letter(content).then(|| format!("{content}{mark}").nfc().collect())
-}
-
-/// `{…}` or one letter after white space, with Greek commands replaced.
-fn argument(text: &str) -> Option<(String, usize)> {
-    let (inner, length) = match text.strip_prefix('{') {
-        Some(rest) => {
-            let close = rest.find(['}', '\n'])?;
-            (&rest[..close], close + 2)
-        }
-        None => {
-            let start = text.len() - text.trim_start_matches(' ').len();
-            let c = text[start..].chars().next().filter(|_| start > 0)?;
-            (&text[start..start + c.len_utf8()], start + c.len_utf8())
-        }
-    };
-    let inner = plain(inner);
-    (!inner.is_empty() && inner.chars().all(|c| is_part(c) || c == '_'))
-        .then_some((inner, length))
-}
-
-/// Text of braces without spaces, `\lambda` as `λ`, in NFC with the plain minus.
-fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let word = rest.strip_prefix('\\').unwrap_or("");
-        let end = word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());
-        if let Some(letter) = greek_command(&word[..end]) {
-            out.push(letter);
-            rest = &word[end..];
-            continue;
-        }
-        match c {
-            '−' | '–' => out.push('-'),
-            c if c.is_whitespace() => {}
-            c => out.push(one_glyph(c)),
-        }
-        rest = &rest[c.len_utf8()..];
-    }
-    out.nfc().collect()
-}
-
-fn scan_sub(text: &str) -> Option<(String, usize)> {
-    if let Some(rest) = text.strip_prefix("_{") {
-        let close = rest.find(['}', '\n', '{', '#'])?;
-        let inner = plain(&rest[..close]);
-        let fits = rest[close..].starts_with('}')
-            && !inner.is_empty()
-            && inner.chars().all(|c| is_part(c) || matches!(c, ',' | '+' | '-'));
-        return fits.then_some((inner, close + 3));
-    }
-    if let Some(rest) = text.strip_prefix('_') {
-        let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
-        if let Some((greek, length)) =
-            rest.strip_prefix('\\').and_then(|_| scan_command(rest))
-        {
-            return Some((greek, length + 1));
-        }
-        return (end > 0).then(|| (plain(&rest[..end]), end + 1));
-    }
-    let run: Vec<(char, usize)> =
-        text.chars().map_while(|c| lowered(c).map(|l| (l, c.len_utf8()))).collect();
-    let digit = run.first()?.0.is_ascii_digit();
-    let same = run.iter().take_while(|r| r.0.is_ascii_digit() == digit);
-    let (sub, sizes): (String, Vec<usize>) = same.copied().unzip();
-    Some((sub, sizes.iter().sum()))
-}
-
-fn scan_mark(text: &str) -> Option<(LayerMark, usize)> {
-    let forms = [("^{[", "]}", true), ("^{(", ")}", false), ("^[", "]", true)];
-    for (open, close, square) in forms {
-        let Some(rest) = text.strip_prefix(open) else { continue };
-        let end = rest.find(['\n', ']', ')', '}', '#'])?;
-        let inner = plain(&rest[..end]);
-        let fits = rest[end..].starts_with(close)
-            && !inner.is_empty()
-            && inner.chars().all(|c| is_part(c) || matches!(c, '+' | '-'));
-        return fits.then(|| {
-            (LayerMark { square, text: inner }, open.len() + end + close.len())
-        });
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ascii, canonical, element};
+    use super::super::greek::ascii;
+    use super::{canonical, element};
 
     #[test]
     fn one_symbol_has_one_key() {

@@ -10,7 +10,7 @@ mod statements;
 mod tests;
 
 use super::ast::{Arg, BinaryOp, Expr, ExprKind, Index, Name};
-use super::names::ascii;
+use super::greek::ascii;
 
 pub use statements::{print_file, print_statement};
 
@@ -160,9 +160,9 @@ impl Printer {
         let power = matches!(expr.kind, ExprKind::Binary(BinaryOp::Pow, ..));
         let number = matches!(expr.kind, ExprKind::Number(..));
         if power || number {
-            self.within("(", expr, ")")
+            self.within("(", expr, ")");
         } else {
-            self.expr(expr, POSTFIX, false)
+            self.expr(expr, POSTFIX, false);
         }
     }
 
@@ -202,9 +202,9 @@ impl Printer {
     fn power(&mut self, base: &Expr, exponent: &Expr) {
         let nested = matches!(base.kind, ExprKind::Binary(BinaryOp::Pow, ..));
         if nested {
-            self.within("(", base, ")")
+            self.within("(", base, ")");
         } else {
-            self.expr(base, POSTFIX, false)
+            self.expr(base, POSTFIX, false);
         }
         if let Some(raised) = raised(exponent).filter(|_| self.style == Style::Unicode) {
             return self.text(&raised);
@@ -225,9 +225,9 @@ impl Printer {
             kind => level(kind) == ATOM,
         };
         if atom {
-            self.expr(exponent, ATOM, false)
+            self.expr(exponent, ATOM, false);
         } else {
-            self.within("(", exponent, ")")
+            self.within("(", exponent, ")");
         }
     }
 

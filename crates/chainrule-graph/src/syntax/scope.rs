@@ -10,6 +10,8 @@ use super::token::{Tok, Token, outside_brackets, split};
 /// What the file defines, and what is shipped.
 pub(crate) struct Scope<'a> {
     shipped: &'a dyn Fn(&str) -> bool,
+    /// The text that spans point into, for messages that repeat a piece of it.
+    pub(crate) text: &'a str,
     /// Keys with a declaration, value, equation, size or constant.
     symbols: BTreeSet<String>,
     /// Keys of the file's own functions and of their other names.
@@ -20,13 +22,17 @@ pub(crate) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// A scope in which `shipped` alone decides.
-    pub(crate) fn bare(shipped: &'a dyn Fn(&str) -> bool) -> Self {
+    pub(crate) fn bare(shipped: &'a dyn Fn(&str) -> bool, text: &'a str) -> Self {
         let (symbols, functions) = (BTreeSet::new(), BTreeSet::new());
-        Self { shipped, symbols, functions, folded: BTreeSet::new() }
+        Self { shipped, text, symbols, functions, folded: BTreeSet::new() }
     }
 
-    pub(crate) fn of(blocks: &[Block], shipped: &'a dyn Fn(&str) -> bool) -> Self {
-        let mut scope = Self::bare(shipped);
+    pub(crate) fn of(
+        blocks: &[Block],
+        shipped: &'a dyn Fn(&str) -> bool,
+        text: &'a str,
+    ) -> Self {
+        let mut scope = Self::bare(shipped, text);
         let mut aliases = Vec::new();
         for block in blocks {
             scope.look(block, &mut aliases);

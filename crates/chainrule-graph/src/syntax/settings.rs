@@ -116,9 +116,3 @@ impl Selector {
         if plain { Self::Glob(name.to_owned()) } else { Self::Exact(name.to_owned()) }
     }
 }
-
-/// Writes what stands behind `data:`.
-#[must_use]
-pub fn print_data(spec: &DataSpec) -> String {
-    spec.file.clone().unwrap_or_default()
-}

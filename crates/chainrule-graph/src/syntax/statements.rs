@@ -176,7 +176,9 @@ impl Reader<'_> {
         let sign = |t: &Token| {
             ["=", ":=", ":", "∈", "←", "~"].iter().any(|s| t.is(s)) || t.is_word("in")
         };
-        let Some(&at) = outside_brackets(self.tokens, sign).first() else {
+        // A symbol may well be named `in`.
+        let signs = outside_brackets(self.tokens, sign);
+        let Some(&at) = signs.iter().find(|&&at| at > 0) else {
             return self.no_form(diagnostics);
         };
         let mut parser = Parser::new(self.tokens, self.scope, diagnostics);

@@ -164,7 +164,9 @@ impl Entries<'_> {
             0 => self.printer.inside_call(f, 0, args),
             _ => self.printer.inside_call(f, 1, args),
         };
-        let ExprKind::Call { func, args: mut shown, .. } = whole.kind else { return whole };
+        let ExprKind::Call { func, args: mut shown, .. } = whole.kind else {
+            return whole;
+        };
         for (k, a) in shown.iter_mut().enumerate() {
             a.value = self.entry(args[k.min(args.len() - 1)], i, j);
         }
@@ -178,7 +180,8 @@ impl Entries<'_> {
             return times(self.entry(a, i, &one), self.entry(b, &one, j));
         }
         let used = [i, j].map(|p| print_expr(&p.expr(), Style::Unicode));
-        let letter = ["j", "l", "n", "r"].into_iter().find(|l| !used.iter().any(|u| u == l));
+        let letter =
+            ["j", "l", "n", "r"].into_iter().find(|l| !used.iter().any(|u| u == l));
         let letter = letter.unwrap_or("s");
         let inner = Place::Letter(letter.to_string());
         let outer = Entries { printer: self.printer, same: Same::No };
@@ -210,7 +213,10 @@ fn op(o: BinaryOp, a: Expr, b: Expr) -> Expr {
 fn atom(e: Expr) -> Expr {
     let loose = matches!(
         e.kind,
-        ExprKind::Binary(..) | ExprKind::Neg(_) | ExprKind::Cases(..) | ExprKind::Sum { .. }
+        ExprKind::Binary(..)
+            | ExprKind::Neg(_)
+            | ExprKind::Cases(..)
+            | ExprKind::Sum { .. }
     );
     if loose { paren(e) } else { e }
 }
@@ -218,10 +224,9 @@ fn atom(e: Expr) -> Expr {
 /// With a bracket if it is a sum or looser.
 fn tight(e: Expr) -> Expr {
     let loose = match &e.kind {
-        ExprKind::Binary(o, ..) => !matches!(
-            o,
-            BinaryOp::Space | BinaryOp::Odot | BinaryOp::Div | BinaryOp::Pow
-        ),
+        ExprKind::Binary(o, ..) => {
+            !matches!(o, BinaryOp::Space | BinaryOp::Odot | BinaryOp::Div | BinaryOp::Pow)
+        }
         ExprKind::Neg(_) | ExprKind::Cases(..) | ExprKind::Sum { .. } => true,
         _ => false,
     };
@@ -235,7 +240,7 @@ fn negative(e: Expr) -> Expr {
     if let ExprKind::Neg(x) = e.kind {
         return *x;
     }
-    expr(ExprKind::Neg(Box::new(tight(e))))
+    chainrule_graph::print::negative(tight(e))
 }
 
 fn sum(p: Expr, q: Expr) -> Expr {

@@ -83,7 +83,10 @@ fn moment(text: &str) -> Result<(String, When), Diagnostic> {
             Some(i) => (&k[..i], &k[i..]),
             None => (k, ""),
         };
-        let k = k.trim().parse().map_err(|_| refused(text, "after @ stands a whole number"))?;
+        let k = k
+            .trim()
+            .parse()
+            .map_err(|_| refused(text, "after @ stands a whole number"))?;
         return Ok((format!("{}{index}", body.trim()), When::At(k)));
     }
     for prime in ['\'', '′'] {
@@ -175,7 +178,8 @@ fn target(text: &str) -> Result<Target, Diagnostic> {
     let text = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')).unwrap_or(text);
     let (name, index) = match text.split_once('[').filter(|(n, _)| !n.ends_with('^')) {
         Some((name, rest)) => {
-            let inside = rest.strip_suffix(']').ok_or_else(|| refused(text, "`]` is missing"))?;
+            let inside =
+                rest.strip_suffix(']').ok_or_else(|| refused(text, "`]` is missing"))?;
             (name.trim(), indices(text, inside)?)
         }
         None => split_layer_mark(text)?,
@@ -197,7 +201,9 @@ fn split_layer_mark(text: &str) -> Result<(&str, Vec<Index>), Diagnostic> {
     let (name, tail) = text.split_at(cut);
     match tail.trim().strip_prefix('[') {
         Some(inside) => {
-            let inside = inside.strip_suffix(']').ok_or_else(|| refused(text, "`]` is missing"))?;
+            let inside = inside
+                .strip_suffix(']')
+                .ok_or_else(|| refused(text, "`]` is missing"))?;
             Ok((name, indices(text, inside)?))
         }
         None => Ok((name, Vec::new())),
@@ -243,11 +249,17 @@ mod tests {
     fn every_form_of_a_question_is_read() {
         let value = |q| parse(q).expect("a question").question;
         assert_eq!(value("a1"), Question::Value(name("a1")));
-        assert_eq!(value("dL/dW2[2,1]"), Question::Derivative(name("L"), name("W2[2,1]")));
+        assert_eq!(
+            value("dL/dW2[2,1]"),
+            Question::Derivative(name("L"), name("W2[2,1]"))
+        );
         assert_eq!(value("∂L/∂W2"), Question::Derivative(name("L"), name("W2")));
         assert_eq!(value("J(s, z)"), Question::Derivative(name("s"), name("z")));
         assert_eq!(value("m(θ)"), Question::State("m".into(), name("θ")));
-        assert_eq!(value("fd(J, θ, 0.01)"), Question::Difference(name("J"), name("θ"), 0.01));
+        assert_eq!(
+            value("fd(J, θ, 0.01)"),
+            Question::Difference(name("J"), name("θ"), 0.01)
+        );
         assert_eq!(parse("x@3").expect("a question").when, When::At(3));
         assert_eq!(parse("W2'").expect("a question").when, When::Last);
         assert_eq!(parse("W2'[1,2]").expect("a question").when, When::Last);

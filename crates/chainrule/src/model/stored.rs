@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Model, Options, Trained, trained};
 use crate::error::Error;
-use crate::store::{self, Stored};
+use crate::store::{self, Stored, Tensor};
 
 /// The version of this chainrule.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -95,11 +95,16 @@ fn check(t: &Trained, path: &Path) -> Result<(), Error> {
             });
         }
     }
-    let known = |name: &str| {
-        module.trainable.iter().any(|id| module.symbols[id.0 as usize].key == name)
-            || trained::running(name).is_some_and(|(s, _)| (s as usize) < module.norms.len())
+    let statistic = |tensor: &Tensor| {
+        let (site, _) = trained::running(&tensor.name)?;
+        let (rows, cols) = module.norms.get(site as usize)?.under(&t.sizes)?;
+        (rows.checked_mul(cols)? == tensor.numbers.len()).then_some(())
     };
-    match t.tensors.iter().find(|tensor| !known(&tensor.name)) {
+    let known = |tensor: &Tensor| {
+        let mut learned = module.trainable.iter().map(|id| &module.symbols[id.0 as usize]);
+        learned.any(|s| s.key == tensor.name) || statistic(tensor).is_some()
+    };
+    match t.tensors.iter().find(|tensor| !known(tensor)) {
         None => Ok(()),
         Some(other) => Err(Error::Mismatch {
             field: format!("{}: {}", path.display(), other.name),

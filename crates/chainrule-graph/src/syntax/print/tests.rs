@@ -66,7 +66,7 @@ fn expressions_are_printed_as_a_lecturer_writes_them() {
         ("z if z <= 0 else 1", "z if z ≤ 0 else 1", "z if z <= 0 else 1"),
         ("[1 -2; 3 4-1]", "[1 −2; 3 4−1]", "[1 -2; 3 4-1]"),
         ("[√2 1]", "[√(2) 1]", "[\\sqrt(2) 1]"),
-        ("|‖a‖ - |b||", "|(‖a‖) − (|b|)|", "|(||a||) - (|b|)|"),
+        ("| ‖a‖ - |b| |", "|(‖a‖) − (|b|)|", "|(||a||) - (|b|)|"),
         ("a·b × c", "a · b × c", "a \\cdot b \\times c"),
         ("𝟏 x", "𝟏 x", "ones x"),
         ("½ z", "½ z", "0.5 z"),
@@ -79,4 +79,40 @@ fn expressions_are_printed_as_a_lecturer_writes_them() {
         };
         assert_eq!((u.as_str(), a.as_str()), (unicode, ascii), "{text}");
     }
+}
+
+/// Every file of the repository, and the prelude: what reads without a finding reads back.
+#[test]
+fn examples_suite_and_prelude_read_back() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let folders = ["examples", "suite/errors", "suite/gradients", "suite/values"];
+    let files =
+        folders.iter().flat_map(|f| std::fs::read_dir(format!("{root}/{f}")).unwrap());
+    let texts =
+        files.map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap_or_default());
+    let mut count = 0;
+    for text in texts.chain([crate::prelude::TEXT.to_string()]) {
+        let known = |name: &str| {
+            crate::lower::is_builtin(name)
+                || crate::prelude::functions().find(name).is_some()
+        };
+        let parsed = parse(&text, &known, &[]);
+        if !parsed.diagnostics.is_empty() {
+            continue;
+        }
+        count += 1;
+        let unicode = print_file(&parsed.file, Style::Unicode);
+        for style in [Style::Unicode, Style::Ascii] {
+            let printed = print_file(&parsed.file, style);
+            let again = parse(&printed, &known, &[]);
+            assert!(again.diagnostics.is_empty(), "{printed}\n{:#?}", again.diagnostics);
+            let text = print_file(&again.file, Style::Unicode);
+            assert_eq!(
+                text.replace('½', "0.5"),
+                unicode.replace('½', "0.5"),
+                "{printed}"
+            );
+        }
+    }
+    assert!(count > 80, "only {count} files were read without a finding");
 }

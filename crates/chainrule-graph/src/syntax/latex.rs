@@ -1,0 +1,234 @@
+//! Tree → LaTeX (mathematics mode, `amsmath` and `amssymb`).
+//!
+//! In: a tree with the brackets that it needs. Out: text for a formula. Names keep their
+//! spelling: `W1` is W_{1}, `ŷ` is \hat{y}, Greek letters are commands.
+
+use super::ast::{BinaryOp, Expr, ExprKind, Index};
+
+/// Greek letters and their commands.
+static GREEK: &[(char, &str)] = &[
+    ('α', "\\alpha"),
+    ('β', "\\beta"),
+    ('γ', "\\gamma"),
+    ('δ', "\\delta"),
+    ('ε', "\\varepsilon"),
+    ('ζ', "\\zeta"),
+    ('η', "\\eta"),
+    ('θ', "\\theta"),
+    ('ι', "\\iota"),
+    ('κ', "\\kappa"),
+    ('λ', "\\lambda"),
+    ('μ', "\\mu"),
+    ('ν', "\\nu"),
+    ('ξ', "\\xi"),
+    ('π', "\\pi"),
+    ('ρ', "\\rho"),
+    ('σ', "\\sigma"),
+    ('τ', "\\tau"),
+    ('υ', "\\upsilon"),
+    ('φ', "\\varphi"),
+    ('χ', "\\chi"),
+    ('ψ', "\\psi"),
+    ('ω', "\\omega"),
+    ('Γ', "\\Gamma"),
+    ('Δ', "\\Delta"),
+    ('Θ', "\\Theta"),
+    ('Λ', "\\Lambda"),
+    ('Ξ', "\\Xi"),
+    ('Π', "\\Pi"),
+    ('Σ', "\\Sigma"),
+    ('Φ', "\\Phi"),
+    ('Ψ', "\\Psi"),
+    ('Ω', "\\Omega"),
+];
+
+/// Functions that LaTeX has a command for.
+const COMMANDS: [&str; 7] = ["exp", "log", "sin", "cos", "tanh", "max", "min"];
+
+/// An expression as LaTeX.
+#[must_use]
+pub fn latex(e: &Expr) -> String {
+    match &e.kind {
+        ExprKind::Number(_, text) => number(text),
+        ExprKind::Name(n) => name(&n.key),
+        ExprKind::Paren(x) => format!("\\left({}\\right)", latex(x)),
+        ExprKind::Neg(x) => format!("-{}", latex(x)),
+        ExprKind::Not(x) => format!("\\lnot {}", latex(x)),
+        ExprKind::Binary(op, a, b) => binary(*op, a, b),
+        ExprKind::Transpose(x) => format!("{}^{{\\top}}", base(x)),
+        ExprKind::Call { func, primes, args } => {
+            let args: Vec<String> = args.iter().map(|a| latex(&a.value)).collect();
+            let primes = "'".repeat(usize::from(*primes));
+            format!("{}{primes}\\left({}\\right)", function(&func.key), args.join(", "))
+        }
+        ExprKind::Norm(p, parts) => {
+            let inside: Vec<String> = parts.iter().map(latex).collect();
+            let sub = if *p == 1 { "_1" } else { "" };
+            format!("\\left\\lVert {}\\right\\rVert{sub}", inside.join(", "))
+        }
+        ExprKind::Abs(x) => format!("\\left|{}\\right|", latex(x)),
+        ExprKind::Sum { index, from, to, except, body } => {
+            let i = name(&index.key);
+            let low = match (from, except) {
+                (Some(f), _) => format!("{i}={}", latex(f)),
+                (_, Some(x)) => format!("{i}\\neq {}", latex(x)),
+                _ => i,
+            };
+            let high =
+                to.as_ref().map_or(String::new(), |t| format!("^{{{}}}", latex(t)));
+            format!("\\sum_{{{low}}}{high} {}", latex(body))
+        }
+        ExprKind::Cases(v, c, o) => cases(v, c, o),
+        ExprKind::Element(x, index) => format!("{}_{{{}}}", base(x), indices(index)),
+        ExprKind::Matrix(rows) => {
+            let rows: Vec<String> = rows.iter().map(|r| row(r)).collect();
+            format!("\\begin{{bmatrix}}{}\\end{{bmatrix}}", rows.join(" \\\\ "))
+        }
+        ExprKind::Stack(parts) => {
+            let parts: Vec<String> = parts.iter().map(latex).collect();
+            format!("\\begin{{bmatrix}}{}\\end{{bmatrix}}", parts.join(" \\\\ "))
+        }
+        ExprKind::Indicator(c) => format!("\\mathbf{{1}}\\left[{}\\right]", latex(c)),
+        ExprKind::Error => "?".to_string(),
+    }
+}
+
+fn row(entries: &[Expr]) -> String {
+    entries.iter().map(latex).collect::<Vec<_>>().join(" & ")
+}
+
+/// `a if c else b`, chains as one list of cases.
+fn cases(v: &Expr, c: &Expr, o: &Expr) -> String {
+    let mut lines = vec![format!("{} & \\text{{if }} {}", latex(v), latex(c))];
+    let mut rest = o;
+    while let ExprKind::Cases(v, c, o) = &rest.kind {
+        lines.push(format!("{} & \\text{{if }} {}", latex(v), latex(c)));
+        rest = o;
+    }
+    lines.push(format!("{} & \\text{{otherwise}}", latex(rest)));
+    format!("\\begin{{cases}}{}\\end{{cases}}", lines.join(" \\\\ "))
+}
+
+fn indices(index: &[Index]) -> String {
+    let one = |i: &Index| match i {
+        Index::All => ":".to_string(),
+        Index::At(e) => latex(e),
+        Index::Range(a, b) => format!("{}:{}", latex(a), latex(b)),
+    };
+    index.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// What carries an exponent or index: braces round anything longer than a name.
+fn base(e: &Expr) -> String {
+    match &e.kind {
+        ExprKind::Name(_) | ExprKind::Number(..) | ExprKind::Paren(_) => {
+            format!("{{{}}}", latex(e))
+        }
+        _ => format!("{{\\left({}\\right)}}", latex(e)),
+    }
+}
+
+fn binary(op: BinaryOp, a: &Expr, b: &Expr) -> String {
+    let (x, y) = (latex(a), latex(b));
+    let sign = match op {
+        BinaryOp::Div => return format!("\\frac{{{}}}{{{}}}", bare(a), bare(b)),
+        BinaryOp::Pow => return format!("{}^{{{}}}", base(a), bare(b)),
+        BinaryOp::Space | BinaryOp::At => "\\,",
+        BinaryOp::Add => " + ",
+        BinaryOp::Sub => " - ",
+        BinaryOp::Odot => " \\odot ",
+        BinaryOp::Dot | BinaryOp::Star => " \\cdot ",
+        BinaryOp::Cross => " \\times ",
+        BinaryOp::Lt => " < ",
+        BinaryOp::Le => " \\le ",
+        BinaryOp::Gt => " > ",
+        BinaryOp::Ge => " \\ge ",
+        BinaryOp::Eq => " = ",
+        BinaryOp::Ne => " \\neq ",
+        BinaryOp::And => " \\land ",
+        BinaryOp::Or => " \\lor ",
+    };
+    format!("{x}{sign}{y}")
+}
+
+/// Without a bracket that the notation makes needless.
+fn bare(e: &Expr) -> String {
+    match &e.kind {
+        ExprKind::Paren(x) => latex(x),
+        _ => latex(e),
+    }
+}
+
+fn number(text: &str) -> String {
+    match text.split_once(['e', 'E']) {
+        Some((m, p)) => format!("{m} \\cdot 10^{{{}}}", p.trim_start_matches('+')),
+        None => text.to_string(),
+    }
+}
+
+fn function(key: &str) -> String {
+    if COMMANDS.contains(&key) {
+        return format!("\\{key}");
+    }
+    match key {
+        "sigmoid" => "\\sigma".to_string(),
+        _ => format!("\\operatorname{{{}}}", key.replace('_', "\\_")),
+    }
+}
+
+/// A canonical name: letter, accent, index, layer mark.
+fn name(key: &str) -> String {
+    let (key, mark) = match key.split_once('^') {
+        Some((k, m)) => (k, format!("^{{{}}}", m.trim_matches(['{', '}']))),
+        None => (key, String::new()),
+    };
+    let (letters, sub) = match key.split_once('_') {
+        Some((l, s)) => (l, s.trim_matches(['{', '}']).to_string()),
+        None => {
+            let cut = key.find(|c: char| c.is_ascii_digit()).unwrap_or(key.len());
+            (&key[..cut], key[cut..].to_string())
+        }
+    };
+    let letters = stem(letters);
+    let sub = if sub.is_empty() { String::new() } else { format!("_{{{}}}", stem(&sub)) };
+    format!("{letters}{sub}{mark}")
+}
+
+/// Letters with their accents as commands.
+fn stem(letters: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    let parts: Vec<char> = letters.nfd().collect();
+    let mut out = String::new();
+    let mut i = 0;
+    let count = parts.iter().filter(|c| c.is_alphabetic()).count();
+    while i < parts.len() {
+        let letter = parts[i];
+        let text = GREEK
+            .iter()
+            .find(|(g, _)| *g == letter)
+            .map_or_else(|| letter.to_string(), |(_, c)| format!("{c} "));
+        let accent = parts.get(i + 1).and_then(|c| match c {
+            '\u{302}' => Some("\\hat"),
+            '\u{303}' => Some("\\tilde"),
+            '\u{304}' => Some("\\bar"),
+            '\u{307}' => Some("\\dot"),
+            _ => None,
+        });
+        match accent {
+            Some(a) => {
+                out.push_str(&format!("{a}{{{}}}", text.trim()));
+                i += 2;
+            }
+            None => {
+                out.push_str(&text);
+                i += 1;
+            }
+        }
+    }
+    let out = out.trim_end().to_string();
+    let plain = out.chars().all(|c| c.is_ascii_alphanumeric());
+    if count > 1 && plain && !letters.starts_with(|c: char| c.is_ascii_digit()) {
+        return format!("\\mathit{{{out}}}");
+    }
+    out
+}

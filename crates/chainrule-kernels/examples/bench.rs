@@ -1,0 +1,286 @@
+//! Times of the kernels beside plain loops and beside the `gemm` crate, in one run, so
+//! that ratios can be read: `cargo run --release --example bench`.
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+use chainrule_kernels::{
+    Access, Bin, FusedCall, Gemm, Inst, Program, Real, Reduce, Reduction, Slot, Src,
+    Team, Un,
+};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// The least of many times, in nanoseconds.
+fn time(mut f: impl FnMut()) -> f64 {
+    f();
+    let start = Instant::now();
+    f();
+    let once = start.elapsed().as_nanos().max(1);
+    let turns = (1_000_000 / once).clamp(1, 10_000) as u32;
+    let mut best = f64::MAX;
+    for _ in 0..25 {
+        let start = Instant::now();
+        (0..turns).for_each(|_| f());
+        best = best.min(start.elapsed().as_nanos() as f64 / f64::from(turns));
+    }
+    best
+}
+
+fn numbers(n: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 37) % 101) as f32 / 101.0 + 0.01).collect()
+}
+
+/// g, m, v, θ → m, v, θ.
+fn adam() -> Program {
+    use Src::{Const, In, Reg};
+    Program::new(
+        vec![
+            Inst::Bin(Bin::Sub, In(0), In(1)),
+            Inst::MulAdd(Reg(0), Const(0), In(1)),
+            Inst::Un(Un::Square, In(0)),
+            Inst::Bin(Bin::Sub, Reg(2), In(2)),
+            Inst::MulAdd(Reg(3), Const(1), In(2)),
+            Inst::Un(Un::Sqrt, Reg(4)),
+            Inst::MulAdd(Reg(5), Const(2), Const(3)),
+            Inst::Bin(Bin::Div, Reg(1), Reg(6)),
+            Inst::MulAdd(Reg(7), Const(4), In(3)),
+        ],
+        vec![Access::Full; 4],
+        vec![Reg(1), Reg(4), Reg(8)],
+    )
+}
+
+#[inline(never)]
+fn adam_loop(g: &[f32], m: &mut [f32], v: &mut [f32], t: &mut [f32], c: &[f32; 5]) {
+    for i in 0..g.len() {
+        m[i] += c[0] * (g[i] - m[i]);
+        v[i] += c[1] * (g[i] * g[i] - v[i]);
+        t[i] += c[4] * (m[i] / (v[i].sqrt() * c[2] + c[3]));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,fma")]
+fn adam_wide(g: &[f32], m: &mut [f32], v: &mut [f32], t: &mut [f32], c: &[f32; 5]) {
+    for (((g, m), v), t) in g.iter().zip(m).zip(v).zip(t) {
+        *m = c[0].mul_add(*g - *m, *m);
+        *v = c[1].mul_add(*g * *g - *v, *v);
+        *t = c[4].mul_add(*m / v.sqrt().mul_add(c[2], c[3]), *t);
+    }
+}
+
+fn bench_adam(team: &Team, n: usize) {
+    let consts = [0.1f32, 0.001, 1.1, 1e-8, -1e-3];
+    let mut arena = numbers(4 * n);
+    let slots: Vec<Slot> = (0..4).map(|i| Slot::new(i * n, n)).collect();
+    let program = adam();
+    let ours = time(|| {
+        let call = FusedCall {
+            rows: 1,
+            cols: n,
+            inputs: &slots,
+            outputs: &slots[1..],
+            consts: &consts,
+            key: [0; 2],
+            first_row: 0,
+        };
+        f32::fused(team, &mut arena, &program, &call);
+    });
+    let (g, rest) = arena.split_at_mut(n);
+    let (m, rest) = rest.split_at_mut(n);
+    let (v, t) = rest.split_at_mut(n);
+    let plain = time(|| adam_loop(g, m, v, t, black_box(&consts)));
+    #[cfg(target_arch = "x86_64")]
+    let wide = if std::is_x86_feature_detected!("avx512dq") {
+        // SAFETY: the processor has it.
+        time(|| unsafe { adam_wide(g, m, v, t, black_box(&consts)) })
+    } else {
+        plain
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let wide = plain;
+    let per = n as f64;
+    println!(
+        "adam {n} on {}: {:.3} ns/entry, native loop {:.3}, with AVX-512 {:.3}, ratio {:.2}",
+        team.threads(),
+        ours / per,
+        plain / per,
+        wide / per,
+        ours / wide
+    );
+}
+
+fn bench_un(un: Un, name: &str, scale: f32) {
+    let n = 4096;
+    let mut arena = numbers(2 * n);
+    arena.iter_mut().for_each(|x| *x = (*x - 0.3) * scale);
+    let program = Program::new(
+        vec![Inst::Un(un, Src::In(0))],
+        vec![Access::Full],
+        vec![Src::Reg(0)],
+    );
+    let team = Team::single();
+    let ns = time(|| {
+        let call = FusedCall {
+            rows: 1,
+            cols: n,
+            inputs: &[Slot::new(0, n)],
+            outputs: &[Slot::new(n, n)],
+            consts: &[],
+            key: [0; 2],
+            first_row: 0,
+        };
+        f32::fused(&team, &mut arena, &program, &call);
+    });
+    println!("{name} {n}: {:.3} ns/entry", ns / n as f64);
+}
+
+fn bench_rows(rows: usize, cols: usize) {
+    let n = rows * cols;
+    let mut arena = numbers(2 * n + rows + cols);
+    let (src, dst) = (Slot::new(0, cols), Slot::new(n, cols));
+    let team = Team::single();
+    let soft = time(|| f32::softmax(&team, &mut arena, rows, cols, src, dst));
+    let lse =
+        time(|| f32::logsumexp(&team, &mut arena, rows, cols, src, Slot::new(2 * n, 1)));
+    let mut sum = |kind| {
+        let r = Reduction {
+            kind,
+            rows,
+            cols,
+            src,
+            dst: Slot::new(2 * n, 1),
+            scale: 1.0,
+            accumulate: false,
+        };
+        time(|| f32::reduce(&team, &mut arena, &r))
+    };
+    let (row, col, all) = (sum(Reduce::RowSum), sum(Reduce::ColSum), sum(Reduce::AllSum));
+    let per = |ns: f64| ns / n as f64;
+    println!(
+        "{rows}×{cols}, ns/entry: softmax {:.3}, logsumexp {:.3}, rowsum {:.3}, colsum {:.3}, sum {:.3}",
+        per(soft),
+        per(lse),
+        per(row),
+        per(col),
+        per(all)
+    );
+    let bias = Program::new(
+        vec![
+            Inst::Bin(Bin::Add, Src::In(0), Src::In(1)),
+            Inst::Bin(Bin::Max, Src::Reg(0), Src::Const(0)),
+        ],
+        vec![Access::Full, Access::Row],
+        vec![Src::Reg(1)],
+    );
+    let ns = time(|| {
+        let call = FusedCall {
+            rows,
+            cols,
+            inputs: &[src, Slot::new(2 * n + rows, cols)],
+            outputs: &[dst],
+            consts: &[0.0],
+            key: [0; 2],
+            first_row: 0,
+        };
+        f32::fused(&team, &mut arena, &bias, &call);
+    });
+    println!("{rows}×{cols}, bias and relu: {:.3} ns/entry", per(ns));
+}
+
+/// One product: turns bit 0 and 1 lay A or B out transposed.
+fn bench_gemm(teams: &[Team], (m, k, n): (usize, usize, usize), turns: usize) {
+    let (b, c) = (m * k, m * k + k * n);
+    let (a_rs, a_cs) = if turns & 1 == 1 { (1, m) } else { (k, 1) };
+    let (b_rs, b_cs) = if turns & 2 == 2 { (1, k) } else { (n, 1) };
+    let g = Gemm {
+        m,
+        n,
+        k,
+        a: 0,
+        a_rs,
+        a_cs,
+        b,
+        b_rs,
+        b_cs,
+        c,
+        c_rs: n,
+        c_cs: 1,
+        alpha: 1.0,
+        accumulate: false,
+    };
+    let mut arena = numbers(c + m * n);
+    let flops = 2.0 * (m * n * k) as f64;
+    let name = ["A·B", "Aᵀ·B", "A·Bᵀ", "Aᵀ·Bᵀ"][turns];
+    print!("gemm {m}×{k}×{n} {name}, GFLOP/s:");
+    for team in teams {
+        let ns = time(|| f32::gemm(team, &mut arena, &g));
+        print!(" {:.0} on {}", flops / ns, team.threads());
+    }
+    let ns = time(|| {
+        let p = arena.as_mut_ptr();
+        // SAFETY: the same places as above, inside the arena.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                p.add(c),
+                1,
+                n as isize,
+                false,
+                p,
+                a_cs as isize,
+                a_rs as isize,
+                p.add(b),
+                b_cs as isize,
+                b_rs as isize,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                gemm::Parallelism::None,
+            );
+        }
+    });
+    println!("; the gemm crate {:.0} on 1", flops / ns);
+}
+
+fn main() {
+    let only = std::env::args().nth(1).unwrap_or_default();
+    println!("{:?}", chainrule_kernels::isa());
+    let teams = [Team::single(), Team::new(2)];
+    if !only.contains("gemm") {
+        for n in [5_500, 100_000] {
+            teams.iter().for_each(|team| bench_adam(team, n));
+        }
+        for (un, name, scale) in [
+            (Un::Neg, "neg", 1.0),
+            (Un::Exp, "exp", 8.0),
+            (Un::Log, "log", 9.0),
+            (Un::Tanh, "tanh", 6.0),
+            (Un::Erf, "erf", 5.0),
+            (Un::Sin, "sin", 20.0),
+            (Un::Log1p, "log1p", 3.0),
+        ] {
+            bench_un(un, name, scale);
+        }
+        for (rows, cols) in [(256, 2), (128, 10), (128, 64), (64, 1000)] {
+            bench_rows(rows, cols);
+        }
+    }
+    for shape in [
+        (1, 64, 64),
+        (1, 784, 128),
+        (32, 20, 64),
+        (32, 64, 64),
+        (32, 64, 2),
+        (128, 128, 10),
+        (32, 784, 128),
+        (128, 784, 128),
+        (256, 64, 64),
+        (512, 784, 128),
+    ] {
+        (0..3).for_each(|turns| bench_gemm(&teams, shape, turns));
+    }
+}

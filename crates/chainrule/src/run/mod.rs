@@ -1,0 +1,434 @@
+//! Machines: a plan carried out in f32 or f64 over one arena.
+//!
+//! In: a [`Plan`], values of symbols, batches. Out: values of the nodes that the plan keeps,
+//! and updated parameters. Invariant: after [`Machine::new`] (and [`Machine::with_rule`])
+//! nothing is allocated for a batch; bits do not depend on the number of threads.
+//! Deliberately absent: epochs, shuffling, metrics (`train`).
+
+mod bind;
+mod clip;
+mod exec;
+mod host;
+mod load;
+mod update;
+
+use std::sync::Arc;
+
+use chainrule_graph::graph::{NodeId, SymId};
+use chainrule_kernels::{Program, Real, Team};
+
+pub use load::BatchSource;
+pub use update::{Clock, UpdateRule};
+
+use crate::plan::Plan;
+use crate::plan::ir::Id;
+use crate::plan::memory::Memory;
+use crate::plan::step::{Step, Work};
+use crate::plan::view::View;
+use crate::run::bind::{Binding, Look, Ready};
+use crate::run::exec::Around;
+
+/// Purpose of dropout's draws, apart from those of starts and shuffles.
+const DROPOUT: u64 = 0x64_726f_706f_7574;
+
+/// A plan with its numbers.
+#[derive(Debug)]
+pub struct Machine<T: Real> {
+    plan: Arc<Plan>,
+    team: Arc<Team>,
+    memory: Vec<T>,
+    /// Where the arena begins in `memory`: at a cache line.
+    start: usize,
+    index: Vec<Vec<u32>>,
+    m: usize,
+    host: Vec<f64>,
+    ready: Vec<Ready<T>>,
+    key: [u64; 2],
+    updates: Vec<Update<T>>,
+    /// The first element after everything else: scratch of clipping and of updates.
+    scratch: usize,
+    clip: clip::Clip,
+}
+
+/// A rule at work on some parameters that lie side by side.
+#[derive(Debug)]
+struct Update<T> {
+    rule: Arc<UpdateRule>,
+    n: usize,
+    at: Memory,
+    states: (usize, usize),
+    host: Vec<f64>,
+    ready: Vec<Ready<T>>,
+}
+
+impl<T: Real> Machine<T> {
+    /// A machine for a plan; every number starts as 0, running variances as 1.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, team: Arc<Team>) -> Self {
+        let index = plan.index.iter().map(|_| vec![0; plan.rows]).collect();
+        let host = vec![0.0; plan.host_ops.len()];
+        let (m, scratch) = (plan.rows, plan.memory.len);
+        let mut machine = Self {
+            plan,
+            team,
+            memory: Vec::new(),
+            start: 0,
+            index,
+            m,
+            host,
+            ready: Vec::new(),
+            key: [0; 2],
+            updates: Vec::new(),
+            scratch,
+            clip: clip::Clip::default(),
+        };
+        machine.grow(scratch + CHUNK);
+        machine.bind();
+        let variances: Vec<u32> =
+            machine.plan.running.keys().filter(|k| k.1).map(|k| k.0).collect();
+        for site in variances {
+            let ones = vec![1.0; machine.running(site, true).map_or(0, |v| v.len())];
+            machine.set_running(site, true, &ones);
+        }
+        machine
+    }
+
+    /// The arena with at least `len` elements, starting at a cache line.
+    fn grow(&mut self, len: usize) {
+        let line = 64 / size_of::<T>();
+        let old: Vec<T> = self.memory.split_off(self.start.min(self.memory.len()));
+        let mut memory = vec![T::default(); len + line];
+        let start = memory.as_ptr().align_offset(64).min(line);
+        memory[start..start + old.len().min(len)].copy_from_slice(&old[..old.len().min(len)]);
+        memory.truncate(start + len);
+        (self.memory, self.start) = (memory, start);
+    }
+
+    fn arena(&self) -> &[T] {
+        &self.memory[self.start..]
+    }
+
+    fn arena_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.start..]
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn bind(&mut self) {
+        let plan = &*self.plan;
+        host::evaluate(&plan.host_ops, self.m, |_| f64::NAN, &mut self.host);
+        let binding =
+            Binding { offset: &plan.memory.offset, host: &self.host, m: self.m };
+        bind_all(&binding, &plan.steps, &mut self.ready);
+    }
+
+    /// Sets the number of rows of the next runs.
+    ///
+    /// # Panics
+    /// If there are none, or more than the plan is for.
+    pub fn batch(&mut self, m: usize) {
+        assert!(m >= 1 && m <= self.plan.rows, "{m} rows of at most {}", self.plan.rows);
+        if m != self.m {
+            self.m = m;
+            self.bind();
+        }
+    }
+
+    /// The number of rows of the next run.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.m
+    }
+
+    /// What the next run's dropout masks are a function of, besides place and row.
+    pub fn set_random_key(&mut self, seed: u64, step: u64) {
+        self.key = [seed ^ DROPOUT, step];
+    }
+
+    /// Does every step of the plan.
+    pub fn run(&mut self) {
+        let around =
+            Around { team: &self.team, index: &self.index, key: self.key, m: self.m };
+        let arena = &mut self.memory[self.start..];
+        for (step, ready) in self.plan.steps.iter().zip(&self.ready) {
+            exec::step(arena, ready, program(step), &around);
+        }
+    }
+
+    /// Runs again and looks after each step: the first node with a value that is no number.
+    ///
+    /// Call it before the update, while parameters and batch are still those of the run.
+    pub fn first_nonfinite(&mut self) -> Option<NodeId> {
+        let plan = Arc::clone(&self.plan);
+        let looks = |step: &Step| {
+            let (_, writes) = step.work.buffers();
+            writes.into_iter().map(|b| {
+                let start = plan.memory.offset[b.0 as usize];
+                (start, start + plan.buffers[b.0 as usize].len.at(self.m))
+            })
+        };
+        let ranges: Vec<Vec<(usize, usize)>> =
+            plan.steps.iter().map(|s| looks(s).collect()).collect();
+        for (i, step) in plan.steps.iter().enumerate().filter(|(_, s)| !s.once) {
+            let around =
+                Around { team: &self.team, index: &self.index, key: self.key, m: self.m };
+            let arena = &mut self.memory[self.start..];
+            exec::step(arena, &self.ready[i], program(step), &around);
+            for (k, (from, to)) in ranges[i].iter().enumerate() {
+                if arena[*from..*to].iter().any(|x| !x.to_f64().is_finite()) {
+                    return plan.node_of(step, k);
+                }
+            }
+        }
+        None
+    }
+
+    /// The value of a node that the plan keeps: example by example, each row by row.
+    #[must_use]
+    pub fn value(&self, node: NodeId) -> Option<Vec<f64>> {
+        let look = self.look(self.plan.values.get(&node)?);
+        Some(self.read(&look))
+    }
+
+    /// The first entry of a node that the plan keeps: the value of a scalar.
+    #[must_use]
+    pub fn scalar(&self, node: NodeId) -> Option<f64> {
+        let look = self.look(self.plan.values.get(&node)?);
+        Some(self.arena()[look.offset].to_f64())
+    }
+
+    /// A kept value where it lies, if examples and rows lie one after the other.
+    #[must_use]
+    pub fn slice(&self, node: NodeId) -> Option<&[T]> {
+        let look = self.look(self.plan.values.get(&node)?);
+        let mut step = 1;
+        for axis in (0..3).rev() {
+            if look.size[axis] > 1 && look.stride[axis] != step {
+                return None;
+            }
+            step *= look.size[axis];
+        }
+        Some(&self.arena()[look.offset..look.offset + step])
+    }
+
+    fn look(&self, view: &View) -> Look {
+        let offset = &self.plan.memory.offset;
+        Binding { offset, host: &self.host, m: self.m }.look(view)
+    }
+
+    fn read(&self, look: &Look) -> Vec<f64> {
+        let [examples, rows, cols] = look.size;
+        let mut out = Vec::with_capacity(examples * rows * cols);
+        for e in 0..examples {
+            for i in 0..rows {
+                out.extend((0..cols).map(|j| self.arena()[look.at(e, i, j)].to_f64()));
+            }
+        }
+        out
+    }
+
+    fn write(&mut self, look: &Look, values: &[f64]) {
+        let [examples, rows, cols] = look.size;
+        assert_eq!(values.len(), examples * rows * cols, "values of {rows}×{cols}");
+        for (n, &v) in values.iter().enumerate() {
+            let (e, i, j) = (n / (rows * cols), n / cols % rows, n % cols);
+            self.arena_mut()[look.at(e, i, j)] = T::from_f64(v);
+        }
+    }
+
+    /// Sets a symbol: row by row (examples one after the other where it has one each).
+    ///
+    /// # Panics
+    /// If there are not as many values as entries.
+    pub fn set(&mut self, s: SymId, values: &[f64]) {
+        if let Some(view) = self.plan.symbols.get(&s) {
+            let look = self.look(view);
+            self.write(&look, values);
+        }
+    }
+
+    /// A symbol's values, row by row; `None` if nothing in the plan reads it.
+    #[must_use]
+    pub fn get(&self, s: SymId) -> Option<Vec<f64>> {
+        let look = self.look(self.plan.symbols.get(&s)?);
+        Some(self.read(&look))
+    }
+
+    /// A running mean (false) or variance (true) of a batch-norm site.
+    #[must_use]
+    pub fn running(&self, site: u32, variance: bool) -> Option<Vec<f64>> {
+        let look = self.look(self.plan.running.get(&(site, variance))?);
+        Some(self.read(&look))
+    }
+
+    /// Sets a running statistic.
+    pub fn set_running(&mut self, site: u32, variance: bool, values: &[f64]) {
+        if let Some(view) = self.plan.running.get(&(site, variance)) {
+            let look = self.look(view);
+            self.write(&look, values);
+        }
+    }
+
+    /// All learned symbols as they lie in the arena, gaps included.
+    #[must_use]
+    pub fn parameters(&self) -> &[T] {
+        &self.arena()[..self.plan.region]
+    }
+
+    /// The same, to be changed (kept from a better epoch, or from another machine).
+    pub fn parameters_mut(&mut self) -> &mut [T] {
+        let region = self.plan.region;
+        &mut self.arena_mut()[..region]
+    }
+
+    /// All gradients as they lie in the arena, in the order of the parameters.
+    #[must_use]
+    pub fn gradients(&self) -> &[T] {
+        let region = self.plan.region;
+        &self.arena()[region..2 * region]
+    }
+}
+
+fn program(step: &Step) -> Option<&Program> {
+    match &step.work {
+        Work::Fused(f) => Some(&f.program),
+        _ => None,
+    }
+}
+
+fn bind_all<T: Real>(binding: &Binding<'_>, steps: &[Step], ready: &mut Vec<Ready<T>>) {
+    if ready.len() == steps.len() {
+        steps.iter().zip(ready).for_each(|(s, r)| binding.bind(&s.work, r));
+    } else {
+        *ready = steps.iter().map(|s| binding.ready(&s.work)).collect();
+    }
+}
+
+impl Plan {
+    /// The node of the graph behind the k-th value that a step writes.
+    fn node_of(&self, step: &Step, k: usize) -> Option<NodeId> {
+        let of = |id: &Id| self.sources.get(id.0 as usize)?.first().copied();
+        step.ids.get(k).or_else(|| step.ids.first()).and_then(of)
+    }
+}
+
+impl<T: Real> Machine<T> {
+    /// Adds the optimiser: one rule per learned symbol, by number among `rules`; symbols side
+    /// by side with one rule are updated in one pass.
+    ///
+    /// # Panics
+    /// If there is not one choice per learned symbol.
+    #[must_use]
+    pub fn with_rules(mut self, rules: &[Arc<UpdateRule>], choice: &[usize]) -> Self {
+        let slices = &self.plan.slices;
+        assert_eq!(choice.len(), slices.len(), "one rule per learned symbol");
+        let region = self.plan.region;
+        let states = rules.iter().map(|r| r.states.len()).max().unwrap_or(0);
+        let first = self.plan.memory.len;
+        let scratch = first + states * region;
+        let mut at = 0;
+        let mut end = scratch + CHUNK;
+        while at < slices.len() {
+            let mut next = at + 1;
+            while next < slices.len() && choice[next] == choice[at] {
+                next += 1;
+            }
+            let from = slices[at].0;
+            let to = slices.get(next).map_or(region, |s| s.0);
+            let rule = Arc::clone(&rules[choice[at]]);
+            let at_memory =
+                rule.place(to - from, from, region + from, (first + from, region), scratch);
+            end = end.max(at_memory.len);
+            let host = vec![0.0; rule.host_ops.len()];
+            let (n, states) = (to - from, (first + from, region));
+            self.updates.push(Update {
+                rule,
+                n,
+                at: at_memory,
+                states,
+                host,
+                ready: Vec::new(),
+            });
+            at = next;
+        }
+        self.scratch = scratch;
+        self.grow(end);
+        self.reset_states();
+        self.prepare(Clock { t: 1.0, epoch: 1.0, total: 1.0, lr_scale: 1.0 });
+        self
+    }
+
+    /// One rule for everything.
+    #[must_use]
+    pub fn with_rule(self, rule: &Arc<UpdateRule>) -> Self {
+        let choice = vec![0; self.plan.slices.len()];
+        self.with_rules(std::slice::from_ref(rule), &choice)
+    }
+
+    /// Every state as the rule starts it.
+    pub fn reset_states(&mut self) {
+        let start = self.start;
+        for u in &self.updates {
+            for (i, (_, init, _)) in u.rule.states.iter().enumerate() {
+                let from = start + u.states.0 + i * u.states.1;
+                self.memory[from..from + u.n].fill(T::from_f64(*init));
+            }
+        }
+    }
+
+    fn prepare(&mut self, clock: Clock) {
+        let slot = |n: u32| match n {
+            2 => clock.t,
+            3 => clock.epoch,
+            4 => clock.total,
+            _ => clock.lr_scale,
+        };
+        for u in &mut self.updates {
+            host::evaluate(&u.rule.host_ops, u.n, slot, &mut u.host);
+            let binding = Binding { offset: &u.at.offset, host: &u.host, m: u.n };
+            bind_all(&binding, &u.rule.steps, &mut u.ready);
+        }
+    }
+
+    /// One step of the optimiser with the gradients of the last run.
+    pub fn update(&mut self, clock: Clock) {
+        self.prepare(clock);
+        let around = Around { team: &self.team, index: &[], key: [0; 2], m: 0 };
+        let arena = &mut self.memory[self.start..];
+        for u in &self.updates {
+            for (step, ready) in u.rule.steps.iter().zip(&u.ready) {
+                exec::step(arena, ready, program(step), &around);
+            }
+        }
+    }
+
+    /// The value of an argument of the rule (`lr`) in the last update.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<f64> {
+        let u = self.updates.first()?;
+        let (_, h) = u.rule.arguments.iter().find(|(n, _)| n == name)?;
+        Some(u.host[*h])
+    }
+
+    /// All state as it lies in the arena: part after part, in the order of the parameters.
+    #[must_use]
+    pub fn states(&self) -> &[T] {
+        let first = self.plan.memory.len;
+        let end = if self.updates.is_empty() { first } else { self.scratch };
+        &self.arena()[first..end]
+    }
+
+    /// The same, to be changed (a run that goes on).
+    pub fn states_mut(&mut self) -> &mut [T] {
+        let first = self.plan.memory.len;
+        let end = if self.updates.is_empty() { first } else { self.scratch };
+        &mut self.arena_mut()[first..end]
+    }
+}
+
+/// Elements whose squares are made at a time: they stay in the nearest caches.
+const CHUNK: usize = 16 * 1024;
