@@ -211,8 +211,8 @@ impl Case {
             let want = flat(want[r.0 as usize].as_ref().expect("a value"));
             let got = machine.value(r).expect("a kept root");
             let words = || self.words(r, indexed, m);
-            near(&got, &want, 1e-10, &words);
-            near(&rounded.value(r).expect("kept"), &want, 2e-4, &words);
+            near(&got, &want, 1e-10, 1e-3, &words);
+            near(&rounded.value(r).expect("kept"), &want, 2e-4, 0.05, &words);
         }
     }
 
@@ -262,10 +262,10 @@ pub fn flat(v: &Value) -> Vec<f64> {
     }
 }
 
-/// Equal to `tolerance` times the largest entry (at least 1e-3).
-pub fn near(got: &[f64], want: &[f64], tolerance: f64, words: &dyn Fn() -> String) {
+/// Equal to `tolerance` times the largest entry (at least the floor).
+pub fn near(got: &[f64], want: &[f64], tolerance: f64, floor: f64, words: &dyn Fn() -> String) {
     assert_eq!(got.len(), want.len(), "{}", words());
-    let scale = want.iter().fold(1e-3f64, |s, x| s.max(x.abs()));
+    let scale = want.iter().fold(floor, |s, x| s.max(x.abs()));
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         let same = (g - w).abs() <= tolerance * scale || (g.is_nan() && w.is_nan()) || g == w;
         assert!(same, "entry {i}: planned {g}, literal {w}\n{}", words());
