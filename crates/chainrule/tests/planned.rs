@@ -42,8 +42,19 @@ fn no_one_hot_is_made_for_softmax_and_cross_entropy() {
 #[test]
 fn every_activation() {
     for f in [
-        "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu",
-        "gelu_tanh", "silu", "mish", "hard_sigmoid",
+        "identity",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "softplus",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "mish",
+        "hard_sigmoid",
     ] {
         let text = format!(
             "input x : D\ntarget t : 1\nparam W : H×D ~ he, b : H = 0, v : 1×H ~ he\n\

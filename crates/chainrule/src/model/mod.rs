@@ -207,8 +207,7 @@ impl Model {
     ) -> Result<Trained, Error> {
         self.settings.check()?;
         let loaded = self.load_data()?;
-        let (train, preparation) =
-            (&loaded.prepared.train, &loaded.prepared.preparation);
+        let (train, preparation) = (&loaded.prepared.train, &loaded.prepared.preparation);
         self.fit_prepared(train, loaded.watched(), preparation, on_event)
     }
 
@@ -276,7 +275,12 @@ fn columns_by_name(symbols: &[SymbolInfo], table: &Source) -> DataSpec {
         let names = table.columns.iter().map(|c| c.name.as_str()).filter(|n| own(n));
         let selectors = names.map(|n| Selector::Exact(n.to_owned())).collect();
         let symbol = s.key.clone();
-        ColumnClause { symbol, selectors, transforms: Vec::new(), span: Default::default() }
+        ColumnClause {
+            symbol,
+            selectors,
+            transforms: Vec::new(),
+            span: Default::default(),
+        }
     };
     DataSpec { columns: symbols.iter().map(clause).collect(), ..DataSpec::default() }
 }
@@ -290,13 +294,16 @@ pub fn table(parts: &[(&str, usize, &[f64])]) -> Result<Source, Error> {
     let mut columns = Vec::new();
     for &(name, width, numbers) in parts {
         if width == 0 || !numbers.len().is_multiple_of(width) {
-            let message =
-                format!("expected rows of {width} entries, found {} numbers", numbers.len());
+            let message = format!(
+                "expected rows of {width} entries, found {} numbers",
+                numbers.len()
+            );
             return Err(Error::Usage { field: name.to_owned(), message });
         }
         for c in 0..width {
             let cells = numbers.iter().skip(c).step_by(width).copied().collect();
-            let name = if width == 1 { name.to_owned() } else { format!("{name}{}", c + 1) };
+            let name =
+                if width == 1 { name.to_owned() } else { format!("{name}{}", c + 1) };
             columns.push(RawColumn::numbers(name, cells));
         }
     }

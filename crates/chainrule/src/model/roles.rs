@@ -144,7 +144,9 @@ fn check_known(
             let text = if Some(n.as_str()) == batch {
                 format!("{} would have one entry per example: {n} counts them", s.shown)
             } else {
-                format!("the size of {n} is not known: neither the file nor the data gives it")
+                format!(
+                    "the size of {n} is not known: neither the file nor the data gives it"
+                )
             };
             let d = Diagnostic::error(Code::S8, s.span, text);
             return Err(Error::Diagnostics(vec![d.hint(format!("add: where {n} = 64"))]));

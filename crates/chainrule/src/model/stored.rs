@@ -18,7 +18,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) fn to_file(t: &Trained) -> Stored {
     let target = super::compared(&t.model.module).map(|s| s.key.as_str());
-    let classes = target.and_then(|key| t.preparation.class_names(key)).unwrap_or_default();
+    let classes =
+        target.and_then(|key| t.preparation.class_names(key)).unwrap_or_default();
     let json = |v: serde_json::Value| v.to_string();
     let facts = [
         ("baseline", json(serde_json::json!(t.baseline))),
@@ -42,7 +43,8 @@ pub(super) fn to_file(t: &Trained) -> Stored {
 
 pub(super) fn load(path: &Path) -> Result<Trained, Error> {
     let stored = store::load(path)?;
-    let field = |name: &str, text: &str| Field { path, name: name.to_owned(), text: text.into() };
+    let field =
+        |name: &str, text: &str| Field { path, name: name.to_owned(), text: text.into() };
     let fact = |name: &str| {
         let found = stored.facts.iter().find(|(k, _)| k == name);
         field(name, found.map_or("null", |(_, v)| v))
@@ -55,8 +57,17 @@ pub(super) fn load(path: &Path) -> Result<Trained, Error> {
     let model = Model::parse_with(&stored.equations, options)?;
     let tensors = stored.tensors;
     let history = Vec::new();
-    let t =
-        Trained { model, preparation, sizes, tensors, baseline, weight, history, end, notes };
+    let t = Trained {
+        model,
+        preparation,
+        sizes,
+        tensors,
+        baseline,
+        weight,
+        history,
+        end,
+        notes,
+    };
     check(&t, path)?;
     Ok(t)
 }
@@ -101,7 +112,8 @@ fn check(t: &Trained, path: &Path) -> Result<(), Error> {
         (rows.checked_mul(cols)? == tensor.numbers.len()).then_some(())
     };
     let known = |tensor: &Tensor| {
-        let mut learned = module.trainable.iter().map(|id| &module.symbols[id.0 as usize]);
+        let mut learned =
+            module.trainable.iter().map(|id| &module.symbols[id.0 as usize]);
         learned.any(|s| s.key == tensor.name) || statistic(tensor).is_some()
     };
     match t.tensors.iter().find(|tensor| !known(tensor)) {

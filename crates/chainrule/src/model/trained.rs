@@ -23,8 +23,8 @@ use crate::metrics::{
 use crate::plan::Purpose;
 use crate::store::{Numbers, Tensor};
 use crate::train::{
-    self, Control, EVALUATION_ROWS, End, Epoch, Event, Fed, Job, Machines, Measure, Meter,
-    Planned, mean_weight,
+    self, Control, EVALUATION_ROWS, End, Epoch, Event, Fed, Job, Machines, Measure,
+    Meter, Planned, mean_weight,
 };
 
 /// A network with its weights and its preprocessing.
@@ -490,7 +490,8 @@ impl Trained {
         let k = shares.len();
         let names = self.class_names(key, if k == 1 { 2 } else { k });
         let one = |c: usize, names: &[String; 2]| {
-            let truth: Vec<bool> = truth.iter().skip(c).step_by(k).map(|&t| t > 0.5).collect();
+            let truth: Vec<bool> =
+                truth.iter().skip(c).step_by(k).map(|&t| t > 0.5).collect();
             let yes: Vec<f64> = output.iter().skip(c).step_by(k).copied().collect();
             label_scores(&truth, &yes, names, shares[c])
         };
@@ -498,7 +499,8 @@ impl Trained {
             return Scores::Classes(one(0, &[no.clone(), yes.clone()]));
         }
         let yes_or_no = ["no".to_owned(), "yes".to_owned()];
-        let labels = names.iter().enumerate().map(|(c, n)| (n.clone(), one(c, &yes_or_no)));
+        let labels =
+            names.iter().enumerate().map(|(c, n)| (n.clone(), one(c, &yes_or_no)));
         Scores::Labels { labels: labels.collect() }
     }
 

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use chainrule_graph::derived::{Expanded, Purpose as Form, expand};
+use chainrule_graph::derived::{Expanded, expand};
+use chainrule_graph::expand::Purpose as Form;
 use chainrule_graph::graph::{NodeId, SymId};
 use chainrule_graph::module::Module;
 use chainrule_graph::optimizer;

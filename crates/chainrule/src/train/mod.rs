@@ -20,8 +20,8 @@ use crate::data::Dataset;
 use score::Tally;
 use watch::Watch;
 
-pub(crate) use engine::{Engine, Fed, Machines, Meter, Planned, mean_weight};
 use engine::{Done, StepAt};
+pub(crate) use engine::{Engine, Fed, Machines, Meter, Planned, mean_weight};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
 pub use score::Measure;
 pub use settings::{Plateau, Settings};
@@ -135,11 +135,14 @@ impl<'a> Run<'a> {
         let watches = settings.patience.is_some() || settings.plateau.is_some();
         if self.job.watched.is_none() && (watches || settings.keep_best) {
             notes.push(
-                "no rows are held out, so the training objective decides what is best".into(),
+                "no rows are held out, so the training objective decides what is best"
+                    .into(),
             );
         }
         if self.rows == 1 {
-            notes.push("there is one row to train on: the network can only learn it".into());
+            notes.push(
+                "there is one row to train on: the network can only learn it".into(),
+            );
         }
         notes.into_iter().for_each(|n| ears.tell(&Event::Note(n)));
     }
@@ -183,7 +186,8 @@ impl<'a> Run<'a> {
         let total = (self.job.settings.epochs * self.batches()) as u64;
         for (b, rows) in order.chunks(self.batch).enumerate() {
             self.step += 1;
-            let (step, scale, last) = (self.step, self.watch.scale, b + 1 == self.batches());
+            let (step, scale, last) =
+                (self.step, self.watch.scale, b + 1 == self.batches());
             let at = StepAt { step, epoch, total, scale, last };
             let Some(done) = engine.step(rows, &at) else {
                 let equation = engine.first_nonfinite();
@@ -275,7 +279,9 @@ impl<'a> Run<'a> {
         self.history.push(figures);
         if verdict.lowered {
             let scale = self.watch.scale;
-            ears.tell(&Event::Note(format!("no better epoch: the rate is now × {scale}")));
+            ears.tell(&Event::Note(format!(
+                "no better epoch: the rate is now × {scale}"
+            )));
         }
         match self.interrupted(ears) {
             Err(why) => Some(why),
