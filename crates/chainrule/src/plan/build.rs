@@ -74,9 +74,10 @@ impl Ir {
             return Some(self.binary(Binary::Mul, b, a));
         }
         if !self[a].host {
-            return self.inverse_times(a, b).or_else(|| self.inverse_times(b, a)).or_else(|| {
-                self.times_step(a, b).or_else(|| self.times_step(b, a))
-            });
+            return self
+                .inverse_times(a, b)
+                .or_else(|| self.inverse_times(b, a))
+                .or_else(|| self.times_step(a, b).or_else(|| self.times_step(b, a)));
         }
         match self.constant(a) {
             Some(1.0) => return Some(b),

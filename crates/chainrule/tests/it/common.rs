@@ -270,7 +270,13 @@ pub fn flat(v: &Value) -> Vec<f64> {
 }
 
 /// Equal to `tolerance` times the largest entry (at least the floor).
-pub fn near(got: &[f64], want: &[f64], tolerance: f64, floor: f64, words: &dyn Fn() -> String) {
+pub fn near(
+    got: &[f64],
+    want: &[f64],
+    tolerance: f64,
+    floor: f64,
+    words: &dyn Fn() -> String,
+) {
     assert_eq!(got.len(), want.len(), "{}", words());
     let scale = want.iter().fold(floor, |s, x| s.max(x.abs()));
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
