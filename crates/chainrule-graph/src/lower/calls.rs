@@ -327,6 +327,9 @@ impl Lowerer<'_> {
         if let Some(g) = g {
             scope.locals.push(("g".to_string(), g));
         }
+        if f.notes.iter().any(|(k, v)| k == "kind" && v == "schedule") {
+            scope.locals.extend(crate::optimizer::clock(self.g));
+        }
         // A derivative line may name its own function: that is a call, not a recursion.
         if form == Form::Derivative {
             return self.expr(body, &scope);

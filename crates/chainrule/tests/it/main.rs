@@ -5,3 +5,4 @@ mod exams;
 mod planned;
 mod random;
 mod runs;
+mod shared_data;
