@@ -74,9 +74,10 @@ impl Ir {
             return Some(self.binary(Binary::Mul, b, a));
         }
         if !self[a].host {
-            return self.inverse_times(a, b).or_else(|| self.inverse_times(b, a)).or_else(|| {
-                self.times_step(a, b).or_else(|| self.times_step(b, a))
-            });
+            return self
+                .inverse_times(a, b)
+                .or_else(|| self.inverse_times(b, a))
+                .or_else(|| self.times_step(a, b).or_else(|| self.times_step(b, a)));
         }
         match self.constant(a) {
             Some(1.0) => return Some(b),
@@ -151,9 +152,7 @@ impl Ir {
     }
 
     fn plus(&mut self, a: Id, b: Id) -> Option<Id> {
-        if let Some(lse) =
-            self.log_sum_exp(a, b).or_else(|| self.log_sum_exp(b, a))
-        {
+        if let Some(lse) = self.log_sum_exp(a, b).or_else(|| self.log_sum_exp(b, a)) {
             return Some(lse);
         }
         if self.constant(a) == Some(0.0) {
@@ -193,8 +192,9 @@ impl Ir {
         };
         let (size, shape_op) = (self[first].size, self[first].op.clone());
         let movable = matches!(shape_op, IOp::Transpose | IOp::Broadcast(_));
-        let alike =
-            |ir: &Self, a: Id| ir[a].op == shape_op && ir[ir[a].args[0]].size == ir[ir[first].args[0]].size;
+        let alike = |ir: &Self, a: Id| {
+            ir[a].op == shape_op && ir[ir[a].args[0]].size == ir[ir[first].args[0]].size
+        };
         if movable && wide.iter().all(|&a| alike(self, a)) {
             let inner: Vec<Id> = args
                 .iter()

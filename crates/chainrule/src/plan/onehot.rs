@@ -21,9 +21,9 @@ impl Ir {
             IOp::Unary(f) if keeps_zero(f) => of(0),
             IOp::Binary(Binary::XLogY) => of(0).filter(|_| self.fits(a, 0)),
             IOp::Binary(Binary::XDivY) => of(0).filter(|_| self.fits(a, 0)),
-            IOp::Binary(Binary::Mul) => {
-                of(0).filter(|_| self.fits(a, 0)).or_else(|| of(1).filter(|_| self.fits(a, 1)))
-            }
+            IOp::Binary(Binary::Mul) => of(0)
+                .filter(|_| self.fits(a, 0))
+                .or_else(|| of(1).filter(|_| self.fits(a, 1))),
             IOp::Binary(Binary::Add | Binary::Sub) => of(0).filter(|&y| of(1) == Some(y)),
             _ => None,
         }
@@ -43,7 +43,8 @@ impl Ir {
         match node.op {
             IOp::Index(_) if a == y => self.number(1.0),
             IOp::Unary(_) | IOp::Binary(_) | IOp::Select if self.is_cheaper_at(a, y) => {
-                let args: Vec<Id> = node.args.iter().map(|&x| self.at_index(x, y)).collect();
+                let args: Vec<Id> =
+                    node.args.iter().map(|&x| self.at_index(x, y)).collect();
                 self.entry_again(node.op, &args)
             }
             IOp::Broadcast(Axis::All) => node.args[0],

@@ -13,6 +13,7 @@ mod load;
 mod update;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chainrule_graph::graph::{NodeId, SymId};
 use chainrule_kernels::{Program, Real, Team};
@@ -99,7 +100,8 @@ impl<T: Real> Machine<T> {
         let old: Vec<T> = self.memory.split_off(self.start.min(self.memory.len()));
         let mut memory = vec![T::default(); len + line];
         let start = memory.as_ptr().align_offset(64).min(line);
-        memory[start..start + old.len().min(len)].copy_from_slice(&old[..old.len().min(len)]);
+        memory[start..start + old.len().min(len)]
+            .copy_from_slice(&old[..old.len().min(len)]);
         memory.truncate(start + len);
         (self.memory, self.start) = (memory, start);
     }
@@ -185,6 +187,30 @@ impl<T: Real> Machine<T> {
             }
         }
         None
+    }
+
+    /// Seconds that each step takes, the best of some turns; state moves only in the first.
+    pub fn profile(&mut self, turns: usize) -> Vec<f64> {
+        let plan = Arc::clone(&self.plan);
+        let mut best = vec![f64::INFINITY; plan.steps.len()];
+        for turn in 0..turns {
+            for (i, step) in plan.steps.iter().enumerate() {
+                if turn > 0 && step.once {
+                    continue;
+                }
+                let around = Around {
+                    team: &self.team,
+                    index: &self.index,
+                    key: self.key,
+                    m: self.m,
+                };
+                let clock = Instant::now();
+                let arena = &mut self.memory[self.start..];
+                exec::step(arena, &self.ready[i], program(step), &around);
+                best[i] = best[i].min(clock.elapsed().as_secs_f64());
+            }
+        }
+        best
     }
 
     /// The value of a node that the plan keeps: example by example, each row by row.
@@ -340,8 +366,13 @@ impl<T: Real> Machine<T> {
             let from = slices[at].0;
             let to = slices.get(next).map_or(region, |s| s.0);
             let rule = Arc::clone(&rules[choice[at]]);
-            let at_memory =
-                rule.place(to - from, from, region + from, (first + from, region), scratch);
+            let at_memory = rule.place(
+                to - from,
+                from,
+                region + from,
+                (first + from, region),
+                scratch,
+            );
             end = end.max(at_memory.len);
             let host = vec![0.0; rule.host_ops.len()];
             let (n, states) = (to - from, (first + from, region));

@@ -63,7 +63,8 @@ impl UpdateRule {
         let size = [Ext::ONE, Ext::ROWS];
         let sizes = Sizes::new();
         let rule_slots = Some((&SLOTS[2..], size));
-        let context = Context { sizes: &sizes, batch: None, index: &[], rule: rule_slots };
+        let context =
+            Context { sizes: &sizes, batch: None, index: &[], rule: rule_slots };
         let mut imported = import(&rule.graph, &wanted, &context)?;
         let of = |n: NodeId| imported.of[n.0 as usize].expect("imported");
         let slot = |n: NodeId| match rule.graph[n].op {
@@ -88,6 +89,12 @@ impl UpdateRule {
         let Lower { mut buffers, mut steps, host_ops, .. } = lower;
         in_place(&mut buffers, &mut steps);
         Ok(Self { steps, host_ops, buffers, states, arguments })
+    }
+
+    /// How many steps an update takes.
+    #[must_use]
+    pub fn passes(&self) -> usize {
+        self.steps.len()
     }
 
     /// Places for `n` parameters from `theta`, gradients from `grad`, states from `states`,
