@@ -1,3 +1,7 @@
 //! Tests of the library through its public face, one module a kind.
 
+mod common;
 mod exams;
+mod planned;
+mod random;
+mod runs;

@@ -1,10 +1,9 @@
 //! Planned programs of files equal the literal evaluation: values, losses, gradients.
 
-mod common;
-
 use chainrule::graph::expand::Purpose as Form;
 use chainrule::plan::Purpose;
-use common::case;
+
+use crate::common::case;
 
 const MLP: &str = "
 input x : D
