@@ -35,15 +35,23 @@ const CELLS: [Cell; 4] = [
 /// The network as a file.
 fn text(widths: &[usize]) -> String {
     let last = widths.len() - 1;
-    let mut t = format!("input a0 : {}\ntarget y : {} one-hot\n", widths[0], widths[last]);
+    let mut t =
+        format!("input a0 : {}\ntarget y : {} one-hot\n", widths[0], widths[last]);
     for l in 1..=last {
-        t += &format!("param W{l} : {}×{} ~ he, b{l} : {} = 0\n", widths[l], widths[l - 1], widths[l]);
+        t += &format!(
+            "param W{l} : {}×{} ~ he, b{l} : {} = 0\n",
+            widths[l],
+            widths[l - 1],
+            widths[l]
+        );
     }
     for l in 1..last {
         t += &format!("z{l} = W{l} a{} + b{l}\na{l} = relu(z{l})\n", l - 1);
     }
     t += &format!("z{last} = W{last} a{} + b{last}\n", last - 1);
-    t + &format!("L = cross_entropy(y, softmax(z{last}))\noutput: z{last}\nminimize mean(L)\n")
+    t + &format!(
+        "L = cross_entropy(y, softmax(z{last}))\noutput: z{last}\nminimize mean(L)\n"
+    )
 }
 
 struct Data {
@@ -56,7 +64,8 @@ fn data(c: &Cell) -> Data {
     let draws = Draws::new(1, 9);
     let (d, k) = (c.widths[0], c.widths[c.widths.len() - 1]);
     let x = (0..c.rows * d).map(|i| draws.uniform(i as u64, 0, 0) as f32 - 0.5).collect();
-    let classes = (0..c.rows).map(|i| draws.below(k as u64, i as u64, 1, 0) as u32).collect();
+    let classes =
+        (0..c.rows).map(|i| draws.below(k as u64, i as u64, 1, 0) as u32).collect();
     let mut start = Vec::new();
     for w in c.widths.windows(2) {
         let scale = (2.0 / w[0] as f64).sqrt();
@@ -126,15 +135,37 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
 }
 
 /// C = A B with row strides and column strides of A and B; C dense.
-fn product(m: usize, n: usize, k: usize, c: &mut [f32], a: (&[f32], [usize; 2]), b: (&[f32], [usize; 2])) {
+fn product(
+    m: usize,
+    n: usize,
+    k: usize,
+    c: &mut [f32],
+    a: (&[f32], [usize; 2]),
+    b: (&[f32], [usize; 2]),
+) {
     assert!(c.len() >= m * n && a.0.len() >= m * k && b.0.len() >= k * n);
     // SAFETY: the lengths were checked, and the strides are those of dense matrices.
     unsafe {
         gemm::gemm(
-            m, n, k, c.as_mut_ptr(), 1, n as isize, false,
-            a.0.as_ptr(), a.1[1] as isize, a.1[0] as isize,
-            b.0.as_ptr(), b.1[1] as isize, b.1[0] as isize,
-            0.0, 1.0, false, false, false, gemm::Parallelism::None,
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            a.0.as_ptr(),
+            a.1[1] as isize,
+            a.1[0] as isize,
+            b.0.as_ptr(),
+            b.1[1] as isize,
+            b.1[0] as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
         );
     }
 }
@@ -160,7 +191,14 @@ fn by_hand(c: &Cell, data: &Data, epochs: usize) -> (f64, f64) {
             for l in 0..layers {
                 let (d, h) = (widths[l], widths[l + 1]);
                 let (before, after) = a.split_at_mut(l + 1);
-                product(m, h, d, &mut after[0], (&before[l], [d, 1]), (&params[2 * l], [1, d]));
+                product(
+                    m,
+                    h,
+                    d,
+                    &mut after[0],
+                    (&before[l], [d, 1]),
+                    (&params[2 * l], [1, d]),
+                );
                 for row in after[0][..m * h].chunks_mut(h) {
                     row.iter_mut().zip(&params[2 * l + 1]).for_each(|(z, b)| *z += b);
                     if l + 1 < layers {
@@ -181,14 +219,28 @@ fn by_hand(c: &Cell, data: &Data, epochs: usize) -> (f64, f64) {
             }
             for l in (0..layers).rev() {
                 let (d, h) = (widths[l], widths[l + 1]);
-                product(h, d, m, &mut grads[2 * l], (&da[l + 1], [1, h]), (&a[l], [d, 1]));
+                product(
+                    h,
+                    d,
+                    m,
+                    &mut grads[2 * l],
+                    (&da[l + 1], [1, h]),
+                    (&a[l], [d, 1]),
+                );
                 grads[2 * l + 1].fill(0.0);
                 for row in da[l + 1][..m * h].chunks(h) {
                     grads[2 * l + 1].iter_mut().zip(row).for_each(|(g, d)| *g += d);
                 }
                 if l > 0 {
                     let (before, after) = da.split_at_mut(l + 1);
-                    product(m, d, h, &mut before[l], (&after[0], [h, 1]), (&params[2 * l], [d, 1]));
+                    product(
+                        m,
+                        d,
+                        h,
+                        &mut before[l],
+                        (&after[0], [h, 1]),
+                        (&params[2 * l], [d, 1]),
+                    );
                     let gate = before[l][..m * d].iter_mut().zip(&a[l]);
                     gate.for_each(|(g, a)| *g = if *a > 0.0 { *g } else { 0.0 });
                 }

@@ -282,15 +282,15 @@ fn small_data_is_used_and_said_aloud() {
     assert_eq!(trained.end().unwrap().steps, 2);
     assert!(said.iter().any(|n| n.contains("larger than the training part")), "{said:?}");
     let one = table(&[("x", 2, &[0.5, 1.0]), ("t", 1, &[0.3])]).unwrap();
+    let x = [0.5, 1.0, 0.5, 1.0];
+    let two = table(&[("x", 2, &x), ("t", 1, &[0.3, 0.3])]).unwrap();
     let text = "input x : 2\ntarget t : 1\nparam w : 1×2 = 0\nŷ = w x\n\
-                L = half_mse(t, ŷ)\nminimize mean(L)\ntrain: sgd(lr = 0.5), epochs 200";
-    let trained = fit(text, Options::default(), &one);
+                L = half_mse(t, ŷ)\nminimize mean(L)\n\
+                train: sgd(lr = 0.5), epochs 200";
+    let error = Model::parse(text).unwrap().fit(&one, &mut quiet).unwrap_err();
+    assert!(error.exit_status() == 2 && error.to_string().contains("2 rows"), "{error}");
+    let trained = fit(text, Options::default(), &two);
     assert!((trained.predict(&[0.5, 1.0][..]).unwrap().row(0)[0] - 0.3).abs() < 1e-4);
-    assert!(
-        trained.notes().iter().any(|n| n.contains("one row")),
-        "{:?}",
-        trained.notes()
-    );
 }
 
 #[test]
@@ -355,6 +355,11 @@ fn a_schedule_and_a_plateau_move_the_rate() {
     };
     let falling = rates("sgd(lr = 0.1 · 0.5^epoch), batch 8, epochs 3, seed 0");
     assert_eq!(falling, [0.05, 0.025, 0.0125]);
+    let steps =
+        rates("sgd(lr = step_decay(0.4, every = 2)), batch full, epochs 5, seed 0");
+    assert_eq!(steps, [0.4, 0.4, 0.2, 0.2, 0.1]);
+    let cycle = rates("sgd(lr = one_cycle(1)), batch full, epochs 10, seed 0");
+    assert!((cycle[2] - 1.0).abs() < 1e-12 && cycle[9] < 1e-3 && cycle[0] < cycle[1]);
     let cosine = rates("sgd(lr = cosine(0.2)), batch full, epochs 4, seed 0");
     let want = |t: f64| 0.1 * (1.0 + libm_cos(std::f64::consts::PI * (t - 1.0) / 4.0));
     let near = |(i, r): (usize, &f64)| (r - want(i as f64 + 1.0)).abs() < 1e-12;
