@@ -11,6 +11,7 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod store;
 pub mod train;
 
