@@ -8,6 +8,7 @@
 mod args;
 mod cmd;
 mod failure;
+mod numbers;
 mod report;
 mod screen;
 mod source;

@@ -15,6 +15,7 @@ use crate::report;
 use crate::screen::Screen;
 use crate::source::Source;
 
+use super::ascii::Spelling;
 use super::overrides::{Set, overrides};
 use super::shapes;
 
@@ -65,7 +66,10 @@ fn tell(
 ) -> Result<(), crate::failure::Failure> {
     screen.say(&report::draw::all(source, found));
     match module {
-        Some(m) => screen.print(&shapes::text(m)),
+        Some(m) => {
+            let spelling = Spelling { ascii: false, functions: &m.functions };
+            screen.print(&shapes::text(m, spelling))
+        }
         None => Ok(()),
     }
 }

@@ -1,13 +1,16 @@
 //! The table of commands: one entry here and one file a command.
 
+mod ascii;
 mod check;
 mod completions;
+mod explain;
 mod functions;
 mod man;
 mod new;
 mod optimizers;
 mod overrides;
 mod shapes;
+mod solution;
 
 use clap::Subcommand;
 
@@ -19,6 +22,8 @@ use crate::screen::Screen;
 pub(crate) enum Command {
     /// Check a file: names, shapes, settings
     Check(check::Args),
+    /// Explain a file: shapes, gradients, values; or answer single questions
+    Explain(explain::Args),
     /// Write a file to begin with
     New(new::Args),
     /// List the activations, losses and other functions, each as an equation
@@ -35,6 +40,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
     match command {
         Command::Check(args) => check::run(&args, screen),
+        Command::Explain(args) => explain::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),
         Command::Optimizers(args) => optimizers::run(&args, screen),

@@ -13,24 +13,27 @@ use chainrule::graph::syntax::ast::{Mark, Role};
 use chainrule::graph::syntax::print::Style;
 use serde_json::{Value, json};
 
+use super::ascii::Spelling;
 use crate::report::style;
 use crate::table;
 
 /// Symbols, equations, what is minimised, how many numbers are learned.
-pub(crate) fn text(m: &Module) -> String {
+pub(crate) fn text(m: &Module, spelling: Spelling<'_>) -> String {
     let bold = style::STRONG;
     let mut out = format!("{bold}symbols{bold:#}\n");
-    let symbols: Vec<[String; 3]> = m.symbols.iter().map(|s| symbol(m, s)).collect();
+    let symbols: Vec<[String; 3]> =
+        m.symbols.iter().map(|s| symbol(m, s, spelling)).collect();
     out.push_str(&table::columns(2, &symbols));
     out.push_str(&format!("{bold}equations{bold:#}\n"));
     let equations: Vec<[String; 2]> =
-        m.equations.iter().map(|e| equation(m, e)).collect();
+        m.equations.iter().map(|e| equation(m, e, spelling)).collect();
     out.push_str(&table::columns(2, &equations));
     if let Some(o) = m.objective.as_ref().filter(|o| o.said) {
-        let what = Spelling::own(m).definition(m, o.node);
+        let what = Names::own(m).definition(m, o.node, spelling.style());
         out.push_str(&format!("{bold}minimised{bold:#}  {what}\n"));
     }
     let (names, count) = learned(m);
+    let (names, count) = (spelling.text(&names), spelling.shape(&count));
     out.push_str(&format!("{bold}learned{bold:#}    {names}: {count}\n"));
     if !m.dims.sizes.is_empty() {
         out.push_str(&format!("{bold}sizes{bold:#}      {}\n", sizes(m)));
@@ -38,8 +41,9 @@ pub(crate) fn text(m: &Module) -> String {
     out
 }
 
-fn symbol(m: &Module, s: &Symbol) -> [String; 3] {
-    [s.shown.clone(), s.shape.to_string(), role(m, s).join(", ")]
+fn symbol(m: &Module, s: &Symbol, spelling: Spelling<'_>) -> [String; 3] {
+    let shape = spelling.shape(&s.shape.to_string());
+    [spelling.text(&s.shown), shape, role(m, s).join(", ")]
 }
 
 /// "target, one-hot", "learned", "given": what it is for.
@@ -61,14 +65,15 @@ fn role(m: &Module, s: &Symbol) -> Vec<&'static str> {
     words
 }
 
-fn equation(m: &Module, e: &Equation) -> [String; 2] {
-    [format!("{} = {}", e.shown, e.text), derivation(m, e)]
+fn equation(m: &Module, e: &Equation, spelling: Spelling<'_>) -> [String; 2] {
+    let equation = format!("{} = {}", spelling.text(&e.shown), spelling.text(&e.text));
+    [equation, spelling.shape(&derivation(m, e))]
 }
 
 /// "(H×D)(D×1) + H×1 = H×1".
 fn derivation(m: &Module, e: &Equation) -> String {
     let shape = m.graph[e.node].shape.to_string();
-    let text = bracketed(&Spelling::shapes(m).definition(m, e.node));
+    let text = bracketed(&Names::shapes(m).definition(m, e.node, Style::Unicode));
     match text == shape || m.graph[e.node].args.is_empty() {
         true => shape,
         false => format!("{text} = {shape}"),
@@ -95,12 +100,12 @@ fn bracketed(text: &str) -> String {
 }
 
 /// What a printer writes for symbols and equations.
-struct Spelling {
+struct Names {
     symbols: Vec<String>,
     names: BTreeMap<NodeId, String>,
 }
 
-impl Spelling {
+impl Names {
     /// As the file does.
     fn own(m: &Module) -> Self {
         let symbols = m.symbols.iter().map(|s| s.shown.clone()).collect();
@@ -119,11 +124,11 @@ impl Spelling {
         Self { symbols, names: m.equations.iter().map(named).collect() }
     }
 
-    fn definition(&self, m: &Module, node: NodeId) -> String {
+    fn definition(&self, m: &Module, node: NodeId, style: Style) -> String {
         let (symbols, names) = (&self.symbols, self.names.clone());
         let (graph, functions, layout) = (&m.graph, &m.functions, m.layout);
         let printer = Printer { graph, functions, symbols, names, layout };
-        printer.definition(node, Style::Unicode)
+        printer.definition(node, style)
     }
 }
 

@@ -10,7 +10,7 @@ use anstyle::Style;
 use chainrule::graph::diag::{Diagnostic, Hint, Severity, Span, line_column};
 
 use super::excerpt::{self, Mark};
-use super::{clean, json, style, width};
+use super::{clean, style, width};
 use crate::source::Source;
 
 /// Where "line 3" ends, if the message leaves room.
@@ -39,11 +39,19 @@ fn count(found: &[Diagnostic]) -> String {
     let kinds = [Severity::Error, Severity::Warning, Severity::Note];
     let count = |s: Severity| (found.iter().filter(|d| d.severity == s).count(), s);
     let said = |(n, s): (usize, Severity)| {
-        let word = json::severity(s);
-        format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+        format!("{n} {}{}", word(s), if n == 1 { "" } else { "s" })
     };
     let counted = kinds.map(count).into_iter().filter(|(n, _)| *n > 0);
     counted.map(said).collect::<Vec<_>>().join(", ")
+}
+
+/// The word for it.
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
 }
 
 fn color(severity: Severity) -> Style {
@@ -73,7 +81,7 @@ pub(crate) fn one(text: &str, d: &Diagnostic) -> String {
 /// "error S1: the product W2 x does not fit                             line 3".
 fn head(text: &str, d: &Diagnostic) -> String {
     let (c, bold) = (color(d.severity), style::STRONG);
-    let word = format!("{} {:?}", json::severity(d.severity), d.code);
+    let word = format!("{} {:?}", word(d.severity), d.code);
     let message = clean(&d.message);
     let start = format!("{c}{word}{c:#}: {bold}{message}{bold:#}");
     let used = width(&word) + 2 + width(&message);
@@ -125,6 +133,17 @@ fn mark(text: &str, span: Span, words: Option<String>) -> (usize, Mark) {
     let start = at - line_start;
     let end = (span.end as usize).saturating_sub(line_start).min(length).max(start);
     (line, Mark { start, end, words })
+}
+
+/// A finding about something that was typed, not about the file: no line, no excerpt.
+pub(crate) fn without_place(about: Option<&str>, d: &Diagnostic) -> String {
+    let (c, word) = (color(d.severity), word(d.severity));
+    let about = about.map_or_else(String::new, |a| format!("{}: ", clean(a)));
+    let mut out = format!("{c}{word} {:?}{c:#}: {about}{}\n", d.code, clean(&d.message));
+    for note in &d.notes {
+        out.push_str(&format!("  {}\n", clean(note)));
+    }
+    out + &hints(&d.hints)
 }
 
 /// "did you mean   z2 = W2 a1 + b2      a1 is Da×1 (line 2); …", then the others.

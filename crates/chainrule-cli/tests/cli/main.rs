@@ -4,6 +4,7 @@
 //! own, which is looked at afterwards.
 
 mod check;
+mod explain;
 mod listing;
 mod new;
 mod output;

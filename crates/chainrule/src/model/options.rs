@@ -8,7 +8,7 @@ use chainrule_graph::functions::Functions;
 use chainrule_graph::lower::Override;
 use chainrule_graph::module::Module;
 use chainrule_graph::syntax::ast::{Arg, OptimizerCall, Precision, TrainSpec};
-use chainrule_graph::syntax::nearest::nearest;
+use chainrule_graph::syntax::settings::nearest;
 
 use crate::error::Error;
 
@@ -111,7 +111,12 @@ fn item(
         },
         "clip" => match value.parse::<f64>() {
             Ok(c) if c > 0.0 => spec.clip = Some(c),
-            _ => return Err(usage(name, format!("expected a norm above 0, found {value}"))),
+            _ => {
+                return Err(usage(
+                    name,
+                    format!("expected a norm above 0, found {value}"),
+                ));
+            }
         },
         "keep" => spec.keep_best = Some(one_of(name, value, "best", "last")?),
         "precision" => {
@@ -151,8 +156,10 @@ fn argument(
         return Ok(false);
     }
     // Read as an argument, so that schedules are understood: `lr=cosine(0.1)`.
-    let read = call(&module.functions, &format!("{name}({key} = {value})"))
-        .map_err(|_| usage(key, format!("expected a number or a schedule, found {value}")))?;
+    let read =
+        call(&module.functions, &format!("{name}({key} = {value})")).map_err(|_| {
+            usage(key, format!("expected a number or a schedule, found {value}"))
+        })?;
     let target = spec.optimizer.get_or_insert_with(|| OptimizerCall {
         name: read.name.clone(),
         args: Vec::new(),
@@ -182,11 +189,13 @@ fn unknown(
     let mut all: Vec<&str> = names.iter().map(String::as_str).collect();
     all.extend(ITEMS);
     all.extend(arguments.map(|p| p.name.key.as_str()));
-    let message = match nearest(name, &all) {
+    let message = match nearest(name, all.iter().copied()) {
         Some(near) => {
             format!("nothing in the file has this name; did you mean {near}?")
         }
-        None => format!("nothing in the file has this name; there are {}", all.join(", ")),
+        None => {
+            format!("nothing in the file has this name; there are {}", all.join(", "))
+        }
     };
     usage(name, message)
 }

@@ -74,7 +74,10 @@ impl Ir {
             return Some(self.binary(Binary::Mul, b, a));
         }
         if !self[a].host {
-            return None;
+            return self
+                .inverse_times(a, b)
+                .or_else(|| self.inverse_times(b, a))
+                .or_else(|| self.times_step(a, b).or_else(|| self.times_step(b, a)));
         }
         match self.constant(a) {
             Some(1.0) => return Some(b),
@@ -94,6 +97,22 @@ impl Ir {
             }
             _ => None,
         }
+    }
+
+    /// (1/s) e, where that is a softmax.
+    fn inverse_times(&mut self, inverse: Id, e: Id) -> Option<Id> {
+        let i = self.unspread(inverse);
+        let IOp::Binary(Binary::Div) = self[i].op else { return None };
+        let (one, s) = (self[i].args[0], self[i].args[1]);
+        (self.constant(one) == Some(1.0)).then(|| self.softmax_of_quotient(e, s))?
+    }
+
+    /// x · (1 if c else 0) = (x if c else 0): picks, never multiplies.
+    fn times_step(&mut self, x: Id, step: Id) -> Option<Id> {
+        let IOp::Select = self[step].op else { return None };
+        let (c, yes, no) = (self[step].args[0], self[step].args[1], self[step].args[2]);
+        let plain = self.constant(yes) == Some(1.0) && self.constant(no) == Some(0.0);
+        (plain && self[x].size == self[step].size).then(|| self.select(c, x, no))
     }
 
     /// Division by a shared scalar is a product with its inverse, which is computed once.
@@ -133,9 +152,7 @@ impl Ir {
     }
 
     fn plus(&mut self, a: Id, b: Id) -> Option<Id> {
-        if let Some(lse) =
-            self.log_sum_exp(a, b).or_else(|| self.log_sum_exp(b, a))
-        {
+        if let Some(lse) = self.log_sum_exp(a, b).or_else(|| self.log_sum_exp(b, a)) {
             return Some(lse);
         }
         if self.constant(a) == Some(0.0) {
@@ -175,8 +192,9 @@ impl Ir {
         };
         let (size, shape_op) = (self[first].size, self[first].op.clone());
         let movable = matches!(shape_op, IOp::Transpose | IOp::Broadcast(_));
-        let alike =
-            |ir: &Self, a: Id| ir[a].op == shape_op && ir[ir[a].args[0]].size == ir[ir[first].args[0]].size;
+        let alike = |ir: &Self, a: Id| {
+            ir[a].op == shape_op && ir[ir[a].args[0]].size == ir[ir[first].args[0]].size
+        };
         if movable && wide.iter().all(|&a| alike(self, a)) {
             let inner: Vec<Id> = args
                 .iter()

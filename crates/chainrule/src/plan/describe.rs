@@ -57,7 +57,8 @@ impl Plan {
                 let (m, n, k) = (at(p.m), at(p.n), at(p.k));
                 let times = p.again.map(|a| format!(", {} times", at(a.count)));
                 let slow = p.again.map(|_| "one example after the other");
-                let what = format!("product {m}×{k} · {k}×{n}{}", times.unwrap_or_default());
+                let what =
+                    format!("product {m}×{k} · {k}×{n}{}", times.unwrap_or_default());
                 (what, m * n, slow)
             }
             Work::Fold { fold, way, rows, cols, .. } => {
@@ -87,7 +88,9 @@ impl Plan {
                 (format!("fill {}", grid(*rows, *cols)), at(*rows) * at(*cols), None)
             }
             Work::Copy { dst, .. } => ("copy".to_string(), all(&dst.size), None),
-            Work::Eye { n, .. } => (format!("identity {}", grid(*n, *n)), at(*n) * at(*n), None),
+            Work::Eye { n, .. } => {
+                (format!("identity {}", grid(*n, *n)), at(*n) * at(*n), None)
+            }
         }
     }
 

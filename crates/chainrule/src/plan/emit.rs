@@ -33,7 +33,8 @@ impl Space {
     }
 
     fn extents(&self) -> (Ext, Ext) {
-        let of = |axes: &[usize]| axes.iter().fold(Ext::ONE, |p, &a| p.times(self.size[a]));
+        let of =
+            |axes: &[usize]| axes.iter().fold(Ext::ONE, |p, &a| p.times(self.size[a]));
         (of(self.rows()), of(self.cols()))
     }
 
@@ -74,8 +75,15 @@ pub(crate) fn fused(lower: &mut Lower<'_>, out: &[Id]) -> Work {
     let space = choose(lower, out, &tree);
     let (accesses, inputs, consts) = (Vec::new(), Vec::new(), Vec::new());
     let uses = uses(lower, out, &tree);
-    let mut emit =
-        Emit { space, insts: Vec::new(), accesses, inputs, consts, known: Vec::new(), uses };
+    let mut emit = Emit {
+        space,
+        insts: Vec::new(),
+        accesses,
+        inputs,
+        consts,
+        known: Vec::new(),
+        uses,
+    };
     for &id in &tree {
         emit.node(lower, id, out);
     }
@@ -227,7 +235,14 @@ impl Emit {
         self.push(Inst::Un(un(f), a))
     }
 
-    fn binary(&mut self, lower: &mut Lower<'_>, f: Binary, a: Id, b: Id, out: &[Id]) -> Src {
+    fn binary(
+        &mut self,
+        lower: &mut Lower<'_>,
+        f: Binary,
+        a: Id,
+        b: Id,
+        out: &[Id],
+    ) -> Src {
         match f {
             Binary::Mul if a == b => {
                 let x = self.src(lower, a);
@@ -237,9 +252,15 @@ impl Emit {
                 let x = self.src(lower, b);
                 self.push(Inst::Un(Un::Recip, x))
             }
-            Binary::Add if self.waits_for_sum(lower, b, out) => self.mul_add(lower, b, a, false),
-            Binary::Add if self.waits_for_sum(lower, a, out) => self.mul_add(lower, a, b, false),
-            Binary::Sub if self.waits_for_sum(lower, b, out) && self.host_first(lower, b) => {
+            Binary::Add if self.waits_for_sum(lower, b, out) => {
+                self.mul_add(lower, b, a, false)
+            }
+            Binary::Add if self.waits_for_sum(lower, a, out) => {
+                self.mul_add(lower, a, b, false)
+            }
+            Binary::Sub
+                if self.waits_for_sum(lower, b, out) && self.host_first(lower, b) =>
+            {
                 self.mul_add(lower, b, a, true)
             }
             _ => {
@@ -270,7 +291,8 @@ impl Emit {
     }
 
     fn read_by_sum(&self, lower: &Lower<'_>, id: Id) -> bool {
-        let reader = self.uses.iter().map(|(n, _)| *n).find(|n| lower.ir[*n].args.contains(&id));
+        let reader =
+            self.uses.iter().map(|(n, _)| *n).find(|n| lower.ir[*n].args.contains(&id));
         let Some(reader) = reader else { return false };
         let (op, args) = (&lower.ir[reader].op, &lower.ir[reader].args);
         match op {

@@ -93,10 +93,8 @@ fn take_scales(ir: &mut Ir, roots: &[Id]) {
             continue;
         }
         let (h, x) = (node.args[0], node.args[1]);
-        let linear = matches!(
-            ir[x].op,
-            IOp::MatMul | IOp::ExMatMul | IOp::ExSum | IOp::Sum(_)
-        );
+        let linear =
+            matches!(ir[x].op, IOp::MatMul | IOp::ExMatMul | IOp::ExSum | IOp::Sum(_));
         if ir[h].host && linear && uses[x.0 as usize] == 1 && ir[x].scale.is_none() {
             let mut inner = ir[x].clone();
             inner.scale = Some(h);
@@ -161,7 +159,11 @@ impl<'a> Marks<'a> {
             let arg = &ir[a];
             if arg.is_entry() && arg.axes() == ir[id].axes() {
                 let old = self.owner[a.0 as usize];
-                let new = if old == Owner::Nobody || old == owner { owner } else { Owner::Many };
+                let new = if old == Owner::Nobody || old == owner {
+                    owner
+                } else {
+                    Owner::Many
+                };
                 self.owner[a.0 as usize] = new;
             } else if !ir[a].host {
                 self.force(a);
@@ -192,7 +194,10 @@ fn cheap(ir: &Ir, id: Id) -> bool {
     let plain = match ir[id].op {
         IOp::Unary(f) => matches!(f, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not),
         IOp::Binary(f) => {
-            matches!(f, Add | Sub | Mul | Max | Min | Lt | Le | Gt | Ge | Eq | Ne | And | Or)
+            matches!(
+                f,
+                Add | Sub | Mul | Max | Min | Lt | Le | Gt | Ge | Eq | Ne | And | Or
+            )
         }
         _ => false,
     };
@@ -236,7 +241,8 @@ impl Groups<'_> {
         let axes = self.ir[id].axes();
         let fits = |&u: &usize| {
             let unit = &self.units[u];
-            let ready = reads.iter().all(|r| self.stored[r.0 as usize].is_none_or(|s| s <= u));
+            let ready =
+                reads.iter().all(|r| self.stored[r.0 as usize].is_none_or(|s| s <= u));
             let common = reads.iter().any(|&r| {
                 self.stored[r.0 as usize] == Some(u)
                     || (self.ir[r].axes() == axes && self.reads[u].contains(&r))
@@ -294,7 +300,8 @@ impl Groups<'_> {
                     continue;
                 }
                 let b = base(self.ir, a);
-                let held = matches!(self.ir[b].op, IOp::Index(_)) && !self.kept[b.0 as usize];
+                let held =
+                    matches!(self.ir[b].op, IOp::Index(_)) && !self.kept[b.0 as usize];
                 let constant = self.ir[b].host && !self.kept[b.0 as usize];
                 if !held && !constant && !found.contains(&b) {
                     found.push(b);

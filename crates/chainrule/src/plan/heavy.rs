@@ -27,7 +27,10 @@ impl Lower<'_> {
             _ if node.host => {
                 let value = self.host(id);
                 let dst = dst.as_rows(&[0], &[1, 2]).expect("dense");
-                self.push(Work::Fill { rows: Ext::ONE, cols: Ext::ONE, dst, value }, &[id]);
+                self.push(
+                    Work::Fill { rows: Ext::ONE, cols: Ext::ONE, dst, value },
+                    &[id],
+                );
             }
             IOp::MatMul => self.product(id, a[0], a[1], scale),
             IOp::ExMatMul => self.product_over_examples(id, a[0], a[1], scale),
@@ -37,7 +40,9 @@ impl Lower<'_> {
             IOp::Min(axis) => self.fold(id, a[0], Fold::Min, over(axis), None),
             IOp::MaxMask(axis) => self.fold(id, a[0], Fold::MaxMask, over(axis), None),
             IOp::MinMask(axis) => self.fold(id, a[0], Fold::MinMask, over(axis), None),
-            IOp::LogSumExp(axis) => self.fold(id, a[0], Fold::LogSumExp, over(axis), None),
+            IOp::LogSumExp(axis) => {
+                self.fold(id, a[0], Fold::LogSumExp, over(axis), None)
+            }
             IOp::Softmax(axis) => self.fold(id, a[0], Fold::Softmax, over(axis), None),
             IOp::Pick => {
                 let (index, src) = (self.index_of(a[0]), self.view(a[1]));

@@ -109,7 +109,11 @@ impl INode {
         !self.host
             && matches!(
                 op,
-                IOp::Unary(_) | IOp::Binary(_) | IOp::Select | IOp::Mask(..) | IOp::ExpSub
+                IOp::Unary(_)
+                    | IOp::Binary(_)
+                    | IOp::Select
+                    | IOp::Mask(..)
+                    | IOp::ExpSub
             )
     }
 

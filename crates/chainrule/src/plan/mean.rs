@@ -38,7 +38,8 @@ impl Ir {
                 Some(self.spread(axis, s, node.size))
             }
             IOp::Diag | IOp::Embed(_) | IOp::Stack => {
-                let args: Vec<Id> = node.args.iter().map(|&x| self.example_sum(x)).collect();
+                let args: Vec<Id> =
+                    node.args.iter().map(|&x| self.example_sum(x)).collect();
                 Some(self.intern(node.op.clone(), &args, node.size, false))
             }
             IOp::Unary(Unary::Neg) => {
@@ -63,8 +64,11 @@ impl Ir {
         let node = self[a].clone();
         match node.op {
             IOp::MatMul => Some(self.product_sum(node.args[0], node.args[1])),
-            IOp::Binary(f @ (Binary::Add | Binary::Sub)) if node.args.iter().all(|&x| self[x].size == node.size) => {
-                let (x, y) = (self.example_sum(node.args[0]), self.example_sum(node.args[1]));
+            IOp::Binary(f @ (Binary::Add | Binary::Sub))
+                if node.args.iter().all(|&x| self[x].size == node.size) =>
+            {
+                let (x, y) =
+                    (self.example_sum(node.args[0]), self.example_sum(node.args[1]));
                 Some(self.binary(f, x, y))
             }
             IOp::Binary(f @ (Binary::Mul | Binary::Div)) => self.factored(f, &node.args),
@@ -114,5 +118,4 @@ impl Ir {
         };
         Some(self.product_sum(first, parts[1]))
     }
-
 }

@@ -113,7 +113,9 @@ pub fn plan(
     let roots = roots(x, purpose, options.keep);
     let gradients: &[_] = if purpose == Purpose::Train { &x.gradients } else { &[] };
     let mut learned: Vec<SymId> = x.gradients.iter().map(|(s, _)| *s).collect();
-    learned.extend(options.learned.iter().filter(|s| !x.gradients.iter().any(|(g, _)| g == *s)));
+    learned.extend(
+        options.learned.iter().filter(|s| !x.gradients.iter().any(|(g, _)| g == *s)),
+    );
     Planner::new(&x.graph, options, learned, roots, gradients)?.plan()
 }
 
@@ -228,10 +230,12 @@ impl<'a> Planner<'a> {
         }
         let (mut symbols, mut index_sizes) = (BTreeMap::new(), BTreeMap::new());
         for (n, node) in self.graph.iter() {
-            if let (Op::Symbol(s), Some(id)) = (&node.op, self.imported.of[n.0 as usize]) {
+            if let (Op::Symbol(s), Some(id)) = (&node.op, self.imported.of[n.0 as usize])
+            {
                 match lower.ir[id].op {
                     IOp::Index(_) => {
-                        index_sizes.insert(*s, lower.ir[id].size[0].at(self.options.rows));
+                        index_sizes
+                            .insert(*s, lower.ir[id].size[0].at(self.options.rows));
                     }
                     _ => {
                         symbols.insert(*s, lower.view(id));
@@ -268,7 +272,8 @@ impl<'a> Planner<'a> {
         let rows = self.options.rows;
         let shapes = lower.ir.nodes.iter().map(ir::INode::axes).collect();
         let Lower { buffers, steps, host_ops, .. } = lower;
-        let (fixed, slices, region, end) = regions(&buffers, &self.learned, &symbols, rows);
+        let (fixed, slices, region, end) =
+            regions(&buffers, &self.learned, &symbols, rows);
         let pinned: BTreeSet<_> = values.values().map(|v| v.spot.buf).collect();
         let memory = lay_out(&buffers, &steps, &pinned, fixed, end, rows);
         let running = buffers.iter().enumerate().filter_map(|(i, b)| match b.kind {

@@ -21,9 +21,9 @@ impl Ir {
             IOp::Unary(f) if keeps_zero(f) => of(0),
             IOp::Binary(Binary::XLogY) => of(0).filter(|_| self.fits(a, 0)),
             IOp::Binary(Binary::XDivY) => of(0).filter(|_| self.fits(a, 0)),
-            IOp::Binary(Binary::Mul) => {
-                of(0).filter(|_| self.fits(a, 0)).or_else(|| of(1).filter(|_| self.fits(a, 1)))
-            }
+            IOp::Binary(Binary::Mul) => of(0)
+                .filter(|_| self.fits(a, 0))
+                .or_else(|| of(1).filter(|_| self.fits(a, 1))),
             IOp::Binary(Binary::Add | Binary::Sub) => of(0).filter(|&y| of(1) == Some(y)),
             _ => None,
         }
@@ -42,13 +42,27 @@ impl Ir {
         }
         match node.op {
             IOp::Index(_) if a == y => self.number(1.0),
-            IOp::Unary(_) | IOp::Binary(_) | IOp::Select => {
-                let args: Vec<Id> = node.args.iter().map(|&x| self.at_index(x, y)).collect();
+            IOp::Unary(_) | IOp::Binary(_) | IOp::Select if self.is_cheaper_at(a, y) => {
+                let args: Vec<Id> =
+                    node.args.iter().map(|&x| self.at_index(x, y)).collect();
                 self.entry_again(node.op, &args)
             }
             IOp::Broadcast(Axis::All) => node.args[0],
             _ => self.intern(IOp::Pick, &[y, a], SCALAR, true),
         }
+    }
+
+    /// Whether the entry of an entry-by-entry node is better computed from entries of its
+    /// arguments: if y is among them, or only one of them is wide. (z = W x + b is there anyway.)
+    fn is_cheaper_at(&self, a: Id, y: Id) -> bool {
+        let args = &self[a].args;
+        let wide = args.iter().filter(|&&x| !self[x].is_scalar()).count();
+        wide <= 1 || args.iter().any(|&x| self.mentions(x, y))
+    }
+
+    fn mentions(&self, a: Id, y: Id) -> bool {
+        let entry = self[a].is_entry();
+        a == y || (entry && self[a].args.iter().any(|&x| self.mentions(x, y)))
     }
 
     /// ∑ a over all entries, where `a` is known by one entry.

@@ -33,7 +33,7 @@ impl Ir {
         (over == axis).then_some((z, axis, e))
     }
 
-    fn unspread(&self, a: Id) -> Id {
+    pub(crate) fn unspread(&self, a: Id) -> Id {
         if matches!(self[a].op, IOp::Broadcast(_)) { self[a].args[0] } else { a }
     }
 

@@ -103,14 +103,39 @@ pub(crate) enum Work {
         scale: Option<Host>,
     },
     /// Entry idx[i] of each row.
-    Pick { index: usize, cols: Ext, src: Rows, dst: Rows },
+    Pick {
+        index: usize,
+        cols: Ext,
+        src: Rows,
+        dst: Rows,
+    },
     /// Takes a number off entry idx[i] of each row.
-    SubAt { index: usize, cols: Ext, dst: Rows, what: What },
+    SubAt {
+        index: usize,
+        cols: Ext,
+        dst: Rows,
+        what: What,
+    },
     /// The dense one-hot.
-    OneHot { index: usize, cols: Ext, dst: Rows },
-    Fill { rows: Ext, cols: Ext, dst: Rows, value: Host },
-    Copy { src: View, dst: View },
-    Eye { n: Ext, dst: Rows },
+    OneHot {
+        index: usize,
+        cols: Ext,
+        dst: Rows,
+    },
+    Fill {
+        rows: Ext,
+        cols: Ext,
+        dst: Rows,
+        value: Host,
+    },
+    Copy {
+        src: View,
+        dst: View,
+    },
+    Eye {
+        n: Ext,
+        dst: Rows,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -23,17 +23,63 @@ pub(crate) type Repeat = (usize, [usize; 3]);
 /// A step with numbers for everything.
 #[derive(Clone, Debug)]
 pub(crate) enum Ready<T> {
-    Fused { rows: usize, cols: usize, inputs: Vec<Slot>, outputs: Vec<Slot>, consts: Vec<T> },
-    Product { gemm: Gemm, again: Option<Repeat> },
+    Fused {
+        rows: usize,
+        cols: usize,
+        inputs: Vec<Slot>,
+        outputs: Vec<Slot>,
+        consts: Vec<T>,
+    },
+    Product {
+        gemm: Gemm,
+        again: Option<Repeat>,
+    },
     Reduce(Reduction),
-    Soft { fold: Fold, rows: usize, cols: usize, src: Slot, dst: Slot },
-    PlainFold { fold: Fold, over: [bool; 3], src: Look, dst: Look, scale: f64 },
-    Pick { index: usize, cols: usize, src: Slot, dst: Slot },
-    SubAt { index: usize, cols: usize, dst: Slot, what: Take },
-    OneHot { index: usize, cols: usize, dst: Slot },
-    Fill { rows: usize, cols: usize, dst: Slot, value: T },
-    Copy { src: Look, dst: Look },
-    Eye { n: usize, dst: Slot },
+    Soft {
+        fold: Fold,
+        rows: usize,
+        cols: usize,
+        src: Slot,
+        dst: Slot,
+    },
+    PlainFold {
+        fold: Fold,
+        over: [bool; 3],
+        src: Look,
+        dst: Look,
+        scale: f64,
+    },
+    Pick {
+        index: usize,
+        cols: usize,
+        src: Slot,
+        dst: Slot,
+    },
+    SubAt {
+        index: usize,
+        cols: usize,
+        dst: Slot,
+        what: Take,
+    },
+    OneHot {
+        index: usize,
+        cols: usize,
+        dst: Slot,
+    },
+    Fill {
+        rows: usize,
+        cols: usize,
+        dst: Slot,
+        value: T,
+    },
+    Copy {
+        src: Look,
+        dst: Look,
+    },
+    Eye {
+        n: usize,
+        dst: Slot,
+    },
 }
 
 /// What binding looks at.
@@ -94,10 +140,13 @@ impl Binding<'_> {
     pub(crate) fn ready<T: Real>(&self, work: &Work) -> Ready<T> {
         match work {
             Work::Fused(f) => {
-                let (inputs, outputs) =
-                    (Vec::with_capacity(f.inputs.len()), Vec::with_capacity(f.outputs.len()));
+                let (inputs, outputs) = (
+                    Vec::with_capacity(f.inputs.len()),
+                    Vec::with_capacity(f.outputs.len()),
+                );
                 let consts = Vec::with_capacity(f.consts.len());
-                let mut ready = Ready::Fused { rows: 0, cols: 0, inputs, outputs, consts };
+                let mut ready =
+                    Ready::Fused { rows: 0, cols: 0, inputs, outputs, consts };
                 self.bind(work, &mut ready);
                 ready
             }

@@ -67,7 +67,9 @@ pub(crate) fn step<T: Real>(
         Ready::OneHot { index: i, cols, dst } => {
             one_hot(arena, index(*i), *cols, *dst);
         }
-        Ready::Fill { rows, cols, dst, value } => T::fill(arena, *rows, *cols, *dst, *value),
+        Ready::Fill { rows, cols, dst, value } => {
+            T::fill(arena, *rows, *cols, *dst, *value)
+        }
         Ready::Copy { src, dst } => copy(arena, src, dst),
         Ready::Eye { n, dst } => {
             T::fill(arena, *n, *n, *dst, T::default());
@@ -157,7 +159,11 @@ fn fold_one<T: Real>(
         let start = (first, value(arena, first));
         places(first, size).fold(start, |best, p| {
             let x = value(arena, p);
-            if beats(x, best.1) || (x.is_nan() && !best.1.is_nan()) { (p, x) } else { best }
+            if beats(x, best.1) || (x.is_nan() && !best.1.is_nan()) {
+                (p, x)
+            } else {
+                best
+            }
         })
     };
     let exp_sum = |arena: &[T], top: f64| {

@@ -39,7 +39,12 @@ impl<T: Real> Machine<T> {
         let Some(view) = self.plan.symbols.get(&s) else { return };
         let look = self.look(view);
         let entries = look.size.iter().product::<usize>();
-        assert_eq!(entries, rows.len() * cols, "rows of {cols} numbers for symbol {}", s.0);
+        assert_eq!(
+            entries,
+            rows.len() * cols,
+            "rows of {cols} numbers for symbol {}",
+            s.0
+        );
         let dst = Slot::new(look.offset, cols);
         let arena = &mut self.memory[self.start..];
         T::gather_rows(&self.team, arena, values, cols, rows, dst);
@@ -50,7 +55,10 @@ impl<T: Real> Machine<T> {
             let limit = self.plan.classes[i];
             for (to, &row) in self.index[i].iter_mut().zip(rows) {
                 let class = classes[row as usize];
-                assert!(limit == 0 || (class as usize) < limit, "class {class} of {limit}");
+                assert!(
+                    limit == 0 || (class as usize) < limit,
+                    "class {class} of {limit}"
+                );
                 *to = class;
             }
             return;

@@ -99,7 +99,8 @@ impl<T: Real> Machine<T> {
         let old: Vec<T> = self.memory.split_off(self.start.min(self.memory.len()));
         let mut memory = vec![T::default(); len + line];
         let start = memory.as_ptr().align_offset(64).min(line);
-        memory[start..start + old.len().min(len)].copy_from_slice(&old[..old.len().min(len)]);
+        memory[start..start + old.len().min(len)]
+            .copy_from_slice(&old[..old.len().min(len)]);
         memory.truncate(start + len);
         (self.memory, self.start) = (memory, start);
     }
@@ -340,8 +341,13 @@ impl<T: Real> Machine<T> {
             let from = slices[at].0;
             let to = slices.get(next).map_or(region, |s| s.0);
             let rule = Arc::clone(&rules[choice[at]]);
-            let at_memory =
-                rule.place(to - from, from, region + from, (first + from, region), scratch);
+            let at_memory = rule.place(
+                to - from,
+                from,
+                region + from,
+                (first + from, region),
+                scratch,
+            );
             end = end.max(at_memory.len);
             let host = vec![0.0; rule.host_ops.len()];
             let (n, states) = (to - from, (first + from, region));

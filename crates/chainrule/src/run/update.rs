@@ -63,7 +63,8 @@ impl UpdateRule {
         let size = [Ext::ONE, Ext::ROWS];
         let sizes = Sizes::new();
         let rule_slots = Some((&SLOTS[2..], size));
-        let context = Context { sizes: &sizes, batch: None, index: &[], rule: rule_slots };
+        let context =
+            Context { sizes: &sizes, batch: None, index: &[], rule: rule_slots };
         let mut imported = import(&rule.graph, &wanted, &context)?;
         let of = |n: NodeId| imported.of[n.0 as usize].expect("imported");
         let slot = |n: NodeId| match rule.graph[n].op {

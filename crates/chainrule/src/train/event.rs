@@ -5,7 +5,7 @@
 //! was measured while the network changed), a held-out figure is exact. Deliberately absent:
 //! screens, progress bars.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +96,7 @@ pub struct Epoch {
 }
 
 /// Why training ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// All epochs were done.
@@ -136,7 +136,7 @@ impl Why {
 }
 
 /// How training ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
     /// Why.
     pub why: Why,

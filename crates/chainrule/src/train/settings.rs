@@ -138,7 +138,9 @@ impl Plateau {
                     return Err(fail("expected a whole number of epochs from 1".into()));
                 }
                 (None, _) => {
-                    return Err(fail("it takes factor and patience, nothing else".into()));
+                    return Err(fail(
+                        "it takes factor and patience, nothing else".into(),
+                    ));
                 }
             }
         }

@@ -1,5 +1,9 @@
 //! Tests of the library through its public face, one module a kind.
 
+mod common;
 mod differences;
 mod exams;
+mod planned;
+mod random;
+mod runs;
 mod suite;

@@ -1,10 +1,9 @@
 //! Planned programs of files equal the literal evaluation: values, losses, gradients.
 
-mod common;
-
 use chainrule::graph::expand::Purpose as Form;
 use chainrule::plan::Purpose;
-use common::case;
+
+use crate::common::case;
 
 const MLP: &str = "
 input x : D
@@ -33,15 +32,28 @@ fn a_network_with_softmax_and_cross_entropy() {
 fn no_one_hot_is_made_for_softmax_and_cross_entropy() {
     let case = case(MLP, &[("D", 5), ("H", 7), ("K", 3)], 6, Form::Training);
     let lines = case.plan(Purpose::Train, true, &[]).describe(&case.x.named);
-    assert!(lines.iter().all(|l| l.note.is_none()), "{lines:#?}");
-    assert!(lines.len() <= 16, "{lines:#?}");
+    let words: Vec<String> =
+        lines.iter().map(|l| format!("{} -> {:?}", l.what, l.names)).collect();
+    assert!(lines.iter().all(|l| l.note.is_none()), "{words:#?}");
+    assert!(lines.len() <= 20, "{words:#?}");
 }
 
 #[test]
 fn every_activation() {
     for f in [
-        "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu",
-        "gelu_tanh", "silu", "mish", "hard_sigmoid",
+        "identity",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "softplus",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "mish",
+        "hard_sigmoid",
     ] {
         let text = format!(
             "input x : D\ntarget t : 1\nparam W : H×D ~ he, b : H = 0, v : 1×H ~ he\n\
