@@ -269,8 +269,6 @@ impl Case {
     /// All bits are equal for 1, 2, 3 and 8 threads.
     pub fn same_bits(&self) {
         let run = |team: usize| {
-            let mut machine =
-                self.machine::<f32>(self.plan(Purpose::Train, true, &[]), team, self.m);
             let mut machine = self.machine::<f32>(
                 self.plan(Purpose::Train, true, &self.keep),
                 team,

@@ -1,4 +1,3 @@
-
 //! Generated graphs over the whole set of primitives: planned = literal, for any of them.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,3 @@
-
 //! Runs: batches, updates, clipping, state of batch norm, and nothing allocated on the way.
 
 use std::sync::Arc;
