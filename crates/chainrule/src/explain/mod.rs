@@ -8,9 +8,11 @@ mod derivation;
 mod entries;
 mod json;
 mod question;
+mod rows;
 mod state;
 
 pub use derivation::{Line, derivation};
+pub use rows::with_rows;
 
 use chainrule_graph::diag::Diagnostic;
 use chainrule_graph::module::Module;

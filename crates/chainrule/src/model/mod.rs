@@ -51,7 +51,7 @@ use crate::error::Error;
 use crate::train::{self, Control, Event, Measure, Settings};
 
 pub use options::Options;
-pub(crate) use roles::{WEIGHT, batch_dim, data_symbols};
+pub(crate) use roles::{WEIGHT, batch_dim, data_symbols, sizes as sizes_of};
 pub use summary::Summary;
 pub use trained::{Evaluation, Prediction, Rows, Trained};
 
