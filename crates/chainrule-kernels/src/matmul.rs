@@ -217,7 +217,7 @@ impl<T: Forms> Run<T> {
             let a = self.base.at(g.a + row * g.a_rs + k * g.a_cs);
             let a = Operand { start: a.cast_const(), rs: g.a_rs, cs: g.a_cs };
             if pack {
-                pack_rows(a, (rows, height), depth, a_room);
+                pack_rows::<V>(a, (rows, height), depth, a_room);
             }
             let mut col = first;
             while col < end {
@@ -319,27 +319,24 @@ impl<T: Forms> Run<T> {
 /// # Safety
 /// `rows` × `depth` at `a`, and as much room at `to`.
 #[inline(always)]
-unsafe fn pack_rows<T: Copy>(
-    a: Operand<T>,
+unsafe fn pack_rows<V: Vector>(
+    a: Operand<V::E>,
     (rows, height): (usize, usize),
     depth: usize,
-    to: *mut T,
+    to: *mut V::E,
 ) {
     for top in (0..rows).step_by(height) {
         let h = height.min(rows - top);
-        for i in 0..h {
-            for k in 0..depth {
-                // SAFETY: row top + i and term k exist.
-                unsafe {
-                    *to.add(top * depth + k * h + i) =
-                        *a.start.add((top + i) * a.rs + k * a.cs);
-                }
-            }
+        // SAFETY: rows from top and all terms exist.
+        unsafe {
+            let from = a.start.add(top * a.rs);
+            V::transpose(from, (a.rs, a.cs), (h, depth), to.add(top * depth), h);
         }
     }
 }
 
 /// The product as the invariant says it, one element after the other.
+#[cfg(test)]
 pub(crate) fn reference<T: Forms>(arena: &mut [T], g: &Gemm) {
     for (i, j) in (0..g.m).flat_map(|i| (0..g.n).map(move |j| (i, j))) {
         let c = g.c + i * g.c_rs + j * g.c_cs;
