@@ -212,7 +212,7 @@ fn products<T: Forms>() {
                 .map(|i| T::of(((i * 37) % 101) as f64 / 37.0 - 1.3))
                 .collect();
             same_bits(&format!("{g:?}"), &arena, |team, isa, arena| {
-                gemm(team, isa, arena, &g)
+                gemm(team, isa, arena, &g);
             });
             let (mut expected, mut got) = (arena.clone(), arena);
             reference(&mut expected, &g);

@@ -15,7 +15,7 @@
 
 use crate::arena::Base;
 use crate::scratch;
-use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
+use crate::simd::{Forms, Isa, Kernel, Vector};
 use crate::team::Team;
 use crate::tile::{Tile, run_tile, widest};
 
@@ -107,7 +107,7 @@ pub(crate) fn gemm<T: Forms>(team: &Team, isa: Isa, arena: &mut [T], g: &Gemm) {
     let base = Base(arena.as_mut_ptr());
     let work = g.m.saturating_mul(g.n).saturating_mul(g.k);
     let threads = if work < FORK { 1 } else { team.threads() };
-    // Parts of whole tiles: 48 rows or 64 columns are multiples of all of them.
+    // Parts of whole tiles.
     let by_rows = g.m.div_ceil(12) >= g.n.div_ceil(32);
     let (len, grain) = if by_rows { (g.m, 12) } else { (g.n, 32) };
     let size = len.div_ceil(threads).next_multiple_of(grain).max(1);

@@ -16,7 +16,8 @@ pub(crate) type F64x8 = __m512d;
 /// Operations whose arguments and result are vectors or masks.
 macro_rules! plain {
     ($($name:ident $([$me:ident])? ($($arg:ident: $A:ty),*) -> $R:ty = $value:expr;)*) => {
-        $(#[inline(always)]
+        $(#[allow(unused_unsafe, reason = "some are safe, depending on the operands")]
+        #[inline(always)]
         fn $name($($me,)? $($arg: $A),*) -> $R {
             // SAFETY: only called where the instructions exist (see the module).
             unsafe { $value }
