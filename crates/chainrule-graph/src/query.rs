@@ -71,9 +71,10 @@ fn finish(m: &Module, mut s: Start, root: NodeId) -> Derivative {
 fn spelled_out(m: &Module, g: &mut Graph, root: NodeId) -> NodeId {
     let (op, args) = (g[root].op.clone(), g[root].args.clone());
     match op {
-        Op::Diag => {
+        Op::Diag | Op::Transpose => {
+            let op = g[root].op.clone();
             let inner = spelled_out(m, g, args[0]);
-            g.add(Op::Diag, &[inner], Span::default())
+            g.add(op, &[inner], Span::default())
         }
         // 1 ⊙ f'(z), before simplification.
         Op::Binary(Binary::Mul) if g.constant(args[0]) == Some(1.0) => {
@@ -122,6 +123,48 @@ pub fn gradient(m: &Module, top: NodeId, by: NodeId, mean: bool) -> Derivative {
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
     let d = seeded(&mut s.graph, &mut cx, root, one, &[s.by], true)[0];
     finish(m, s, d)
+}
+
+/// Adjoints of one scalar: its gradient by every equation and every learned symbol.
+#[derive(Clone, Debug)]
+pub struct Adjoints {
+    /// The simplified graph.
+    pub graph: Graph,
+    /// Places of the equations' values, in order.
+    pub values: Vec<NodeId>,
+    /// Gradient by each equation, in order (0 where the scalar does not depend on it).
+    pub equations: Vec<NodeId>,
+    /// Gradient by each learned symbol.
+    pub learned: Vec<(crate::graph::SymId, NodeId)>,
+}
+
+/// The gradient of `top` by every equation and learned symbol, in one walk.
+#[must_use]
+pub fn adjoints(m: &Module, top: NodeId) -> Adjoints {
+    let mut g = m.graph.clone();
+    let params: Vec<(crate::graph::SymId, NodeId)> = m
+        .trainable
+        .iter()
+        .filter_map(|s| Some((*s, crate::derived::symbol_node(&g, *s)?)))
+        .collect();
+    let mut by: Vec<NodeId> = m.equations.iter().map(|e| e.node).collect();
+    by.extend(params.iter().map(|p| p.1));
+    let one = g.number(1.0);
+    let mut dims = m.dims.clone();
+    let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
+    let d = seeded(&mut g, &mut cx, top, one, &by, false);
+    let mut roots: Vec<NodeId> = m.equations.iter().map(|e| e.node).collect();
+    roots.extend(&d);
+    let out = simplify::simplify(&g, &mut cx, &facts(m), Stage::Reader, &roots);
+    let n = m.equations.len();
+    let learned =
+        params.iter().zip(&out.roots[2 * n..]).map(|(p, d)| (p.0, *d)).collect();
+    Adjoints {
+        graph: out.graph,
+        values: out.roots[..n].to_vec(),
+        equations: out.roots[n..2 * n].to_vec(),
+        learned,
+    }
 }
 
 /// The Jacobian of a column by a column in closed form; `None` where there is none.

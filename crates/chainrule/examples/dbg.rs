@@ -6,6 +6,9 @@ fn main() {
         println!("{d:?}");
     }
     let m = m.module.unwrap();
+    for l in chainrule::explain::derivation(&m) {
+        println!("{} = {}", l.left, l.text);
+    }
     let a: Vec<String> = std::env::args().skip(2).collect();
     if a.len() == 3 && a[2] == "raw" {
         let d = g::query::gradient(

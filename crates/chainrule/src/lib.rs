@@ -4,8 +4,15 @@
 pub mod data;
 mod error;
 pub mod explain;
+pub mod init;
+pub mod metrics;
+pub mod model;
 pub mod plan;
 pub mod run;
+pub mod runs;
+pub mod store;
+pub mod train;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
+pub use model::{Evaluation, Model, Options, Prediction, Summary, Trained, table};

@@ -541,6 +541,38 @@ fn narrow_scalars(
     Some(s.node(op.clone(), &new, span))
 }
 
+/// The condition and cases of a node that picks.
+fn picked(s: &Simplifier<'_, '_>, n: NodeId) -> Option<(NodeId, NodeId, NodeId)> {
+    match s.look(n)? {
+        (Op::Select, &[c, a, b]) => Some((c, a, b)),
+        _ => None,
+    }
+}
+
+/// (a if c else b) + (d if c else e) = a + d if c else b + e.
+fn same_condition(s: &mut Simplifier<'_, '_>, args: &[NodeId]) -> Option<NodeId> {
+    let ((c, x, y), (d, p, q)) = (picked(s, args[0])?, picked(s, args[1])?);
+    if c != d {
+        return None;
+    }
+    let (x, y) = (s.bin(Binary::Add, x, p), s.bin(Binary::Add, y, q));
+    let span = s.g[args[0]].span;
+    Some(s.node(Op::Select, &[c, x, y], span))
+}
+
+/// s (1 if c else 0) = s if c else 0, where s is a number or an argument.
+fn scaled_cases(s: &mut Simplifier<'_, '_>, factor: NodeId, n: NodeId) -> Option<NodeId> {
+    let (c, x, y) = picked(s, n)?;
+    let numbers = s.g.constant(x).is_some() && s.g.constant(y).is_some();
+    let plain = matches!(s.g[factor].op, Op::Slot(..) | Op::Fill(..));
+    if !numbers || !plain || !s.scalar(factor) {
+        return None;
+    }
+    let (x, y) = (s.bin(Binary::Mul, factor, x), s.bin(Binary::Mul, factor, y));
+    let span = s.g[n].span;
+    Some(s.node(Op::Select, &[c, x, y], span))
+}
+
 fn cases(
     s: &mut Simplifier<'_, '_>,
     op: &Op,
@@ -548,7 +580,12 @@ fn cases(
     _: Span,
 ) -> Option<NodeId> {
     if *op != Op::Select {
-        return None;
+        return match op {
+            Op::Binary(Binary::Add) => same_condition(s, args),
+            Op::Binary(Binary::Mul) => scaled_cases(s, args[0], args[1])
+                .or_else(|| scaled_cases(s, args[1], args[0])),
+            _ => None,
+        };
     }
     if args[1] == args[2] && (!s.scalar(args[1]) || s.scalar(args[0])) {
         return Some(args[1]);

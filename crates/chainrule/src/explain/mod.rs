@@ -4,10 +4,13 @@
 //! data. The gradient behind an answer is the one that `derive` gives and training runs.
 
 mod answer;
+mod derivation;
 mod entries;
 mod json;
 mod question;
 mod state;
+
+pub use derivation::{Line, derivation};
 
 use chainrule_graph::diag::Diagnostic;
 use chainrule_graph::module::Module;

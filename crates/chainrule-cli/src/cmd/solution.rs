@@ -1,0 +1,132 @@
+//! Everything that `explain` has to say of a file: equations with shapes, values, gradients.
+//!
+//! In: a checked file and the answers to [`questions`]. Out: text in the order of a solution by hand:
+//! given, forward, backward, and the gradient that training uses with its fingerprint.
+
+use std::collections::BTreeMap;
+
+use chainrule::explain::{Answer, Report};
+use chainrule::graph::derived::{Derived, derive};
+use chainrule::graph::module::{Equation, Module, Symbol};
+use chainrule::graph::print::Printer;
+
+use super::explain::{Writer, answered, shape_text};
+use super::shapes;
+use crate::report::style;
+use crate::table;
+
+/// What has to be asked: every value, and the loss by everything before it.
+pub(super) fn questions(m: &Module) -> Vec<String> {
+    let symbols = m.symbols.iter().map(|s| s.shown.clone());
+    let equations = m.equations.iter().map(|e| e.shown.clone());
+    let loss = loss(m).map(|l| l.shown.clone());
+    let gradients = loss.into_iter().flat_map(|l| {
+        let by = move |x: String| format!("d{l}/d{x}");
+        backward(m).into_iter().map(by)
+    });
+    symbols.chain(equations).chain(gradients).collect()
+}
+
+/// The equation of the loss: of one example, if the objective is a mean of one.
+fn loss(m: &Module) -> Option<&Equation> {
+    let o = m.objective.as_ref()?;
+    let node = o.loss.unwrap_or(o.node);
+    m.equations.iter().find(|e| e.node == node)
+}
+
+/// Everything between the loss and the learned, last first; then the learned.
+fn backward(m: &Module) -> Vec<String> {
+    let loss = loss(m).map(|l| l.key.as_str());
+    let before = m.equations.iter().take_while(|e| Some(e.key.as_str()) != loss);
+    let equations: Vec<String> = before.map(|e| e.shown.clone()).collect();
+    let learned = learned(m).into_iter().map(|s| s.shown.clone());
+    equations.into_iter().rev().chain(learned).collect()
+}
+
+fn learned(m: &Module) -> Vec<&Symbol> {
+    let of = |id| m.symbols.iter().find(move |s| s.id == id);
+    m.trainable.iter().filter_map(|id| of(*id)).collect()
+}
+
+/// The whole solution.
+pub(super) fn text(m: &Module, report: &Report, writer: &Writer<'_>) -> String {
+    let bold = style::STRONG;
+    let mut out = shapes::text(m, writer.spelling);
+    let values = values(m, report, writer);
+    if !values.is_empty() {
+        out.push_str(&format!("{bold}values{bold:#}\n{}", table::columns(2, &values)));
+    }
+    if let Some(l) = loss(m) {
+        let rows: Vec<[String; 3]> = backward(m)
+            .iter()
+            .filter_map(|x| gradient(&l.shown, x, report, writer))
+            .collect();
+        out.push_str(&format!(
+            "{bold}gradients of {}{bold:#}\n",
+            writer.spelling.text(&l.shown)
+        ));
+        out.push_str(&table::columns(2, &rows));
+    }
+    out + &trained(m, writer)
+}
+
+/// Given and computed numbers, where there are any.
+fn values(m: &Module, report: &Report, writer: &Writer<'_>) -> Vec<[String; 1]> {
+    let symbols = m.symbols.iter().map(|s| &s.shown);
+    let names = symbols.chain(m.equations.iter().map(|e| &e.shown));
+    let row = |name: &String| {
+        let value = writer.value(&answered(report, name)?.value)?;
+        Some([format!("{} = {value}", writer.spelling.text(name))])
+    };
+    names.filter_map(row).collect()
+}
+
+/// "dL/dz2", "= ŷ − y", "K×1", with the numbers if there are any.
+fn gradient(
+    loss: &str,
+    by: &str,
+    report: &Report,
+    writer: &Writer<'_>,
+) -> Option<[String; 3]> {
+    let question = format!("d{loss}/d{by}");
+    let answer: &Answer = answered(report, &question)?;
+    let symbolic = answer.symbolic.as_ref().map(|s| writer.spelling.text(s));
+    let value = writer.value(&answer.value);
+    let value = value.filter(|v| Some(v) != symbolic.as_ref());
+    let sides: Vec<String> = symbolic.into_iter().chain(value).collect();
+    let shape = writer.spelling.shape(&shape_text(answer));
+    let name = format!("d{}/d{}", writer.spelling.text(loss), writer.spelling.text(by));
+    Some([name, format!("= {}", sides.join(" = ")), shape])
+}
+
+/// The gradient of the objective, as training computes it: the simplified graph and its fingerprint.
+fn trained(m: &Module, writer: &Writer<'_>) -> String {
+    let (Some(o), Ok(d)) = (&m.objective, derive(m)) else { return String::new() };
+    let bold = style::STRONG;
+    let mut out = String::new();
+    if o.said {
+        let rows: Vec<[String; 2]> =
+            d.gradients.iter().map(|g| objective_gradient(m, &d, *g, writer)).collect();
+        let head =
+            format!("gradients of what is minimised, {}", writer.spelling.text(&o.shown));
+        out.push_str(&format!("{bold}{head}{bold:#}\n{}", table::columns(2, &rows)));
+    }
+    out + &format!("{bold}fingerprint{bold:#}  {}\n", d.fingerprint)
+}
+
+fn objective_gradient(
+    m: &Module,
+    d: &Derived,
+    (symbol, node): (chainrule::graph::graph::SymId, chainrule::graph::graph::NodeId),
+    writer: &Writer<'_>,
+) -> [String; 2] {
+    let symbols: Vec<String> = m.symbols.iter().map(|s| s.shown.clone()).collect();
+    let names: BTreeMap<_, _> = d.named.iter().cloned().collect();
+    let (graph, functions, layout) = (&d.graph, &m.functions, m.layout);
+    let printer = Printer { graph, functions, symbols: &symbols, names, layout };
+    let objective = m.objective.as_ref().map_or("J", |o| o.shown.as_str());
+    let by = &m.symbols[symbol.0 as usize].shown;
+    let name =
+        format!("d{}/d{}", writer.spelling.text(objective), writer.spelling.text(by));
+    [name, format!("= {}", printer.text(node, writer.spelling.style()))]
+}

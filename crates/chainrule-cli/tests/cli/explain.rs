@@ -1,0 +1,115 @@
+//! `explain`: answers as text and as JSON, in the form that other programs read.
+
+use serde_json::json;
+
+use crate::support::{Place, Ran, repository};
+
+fn explain(file: &str, args: &[&str]) -> Ran {
+    let file = repository(file);
+    Place::new().run(&[&["explain", &*file.to_string_lossy()], args].concat())
+}
+
+#[test]
+fn the_exams_numbers_come_out_in_text() {
+    let args = ["--ask", "MSE", "--ask", "dMSE/dw21", "--ask", "w21'"];
+    let ran = explain("examples/exam-part3.chain", &args);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    for end in ["= 2.5\n", "= −1.5\n", "= 0.65\n"] {
+        assert!(ran.out.contains(end), "{end}: {}", ran.out);
+    }
+}
+
+#[test]
+fn json_has_the_documented_keys() {
+    let args = ["--ask", "dMSE/dw21", "--ask", "shape h1", "--ask", "params"];
+    let ran = explain(
+        "examples/exam-part3.chain",
+        &[&args[..], &["--format", "json"]].concat(),
+    );
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let all = ran.json();
+    let first = &all["answers"][0];
+    assert_eq!(first["ask"], "dMSE/dw21");
+    assert_eq!(first["shape"], json!([1, 1]));
+    assert_eq!(first["value"], json!(-1.5));
+    assert!(first["symbolic"].is_string() && first["latex"].is_string());
+    assert_eq!(all["answers"][2]["value"], json!(12));
+    assert!(all["diagnostics"].is_array());
+}
+
+#[test]
+fn a_question_that_fails_does_not_stop_the_others() {
+    let args = ["--ask", "nowhere", "--ask", "MSE"];
+    let ran = explain(
+        "examples/exam-part3.chain",
+        &[&args[..], &["--format", "json"]].concat(),
+    );
+    assert_eq!(ran.status, 1);
+    let all = ran.json();
+    assert_eq!(all["answers"][0]["error"]["code"], "N1");
+    assert_eq!(all["answers"][1]["value"], json!(2.5));
+    let text = explain("examples/exam-part3.chain", &args);
+    assert_eq!(text.status, 1);
+    assert!(text.err.contains("`nowhere` is not known"), "{}", text.err);
+    assert!(text.out.contains("2.5"), "{}", text.out);
+}
+
+#[test]
+fn questions_about_a_file_with_errors_answer_with_the_error() {
+    let args = ["--ask", "L", "--format", "json"];
+    let ran = explain("suite/errors/s1-exam-slip.chain", &args);
+    assert_eq!(ran.status, 1);
+    let all = ran.json();
+    assert_eq!(all["answers"][0]["ask"], "L");
+    assert_eq!(all["answers"][0]["error"]["code"], "S1");
+    assert_eq!(all["diagnostics"][0]["code"], "S1");
+}
+
+#[test]
+fn without_a_question_everything_is_explained() {
+    let ran = explain("examples/exam-part2.chain", &[]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    for part in ["(K×Da)(Da×1) + (K×1) = K×1", "dL/dz2", "= ŷ − y", "fingerprint"]
+    {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    let check = repository("examples/exam-part2.chain");
+    let check = check.to_string_lossy();
+    let check = Place::new().run(&["check", &check, "--format", "json"]).json();
+    let fingerprint = check["fingerprint"].as_str().expect("a fingerprint").to_owned();
+    assert!(ran.out.contains(&fingerprint), "explain and check read one graph");
+}
+
+#[test]
+fn ascii_means_ascii() {
+    for file in ["examples/digits.chain", "examples/exam-part2.chain"] {
+        let ran = explain(file, &["--ascii"]);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        assert!(ran.out.is_ascii(), "{}", ran.out);
+    }
+}
+
+#[test]
+fn steps_rules_rounding_and_frozen_names_are_passed_on() {
+    let place = Place::new();
+    place.file("t.chain", "w := 1\nx := 3\nL = 1/2 (w x)²\ntrainable: w\n");
+    let ask = |args: &[&str]| {
+        let base = ["explain", "t.chain", "--format", "json", "--ask", "w'"];
+        place.run(&[&base[..], args].concat()).json()["answers"][0]["value"].clone()
+    };
+    let near =
+        |v: serde_json::Value, x: f64| (v.as_f64().expect("a number") - x).abs() < 1e-12;
+    assert!(near(ask(&["--update", "sgd(lr = 0.1)"]), 0.1));
+    assert!(near(ask(&["--update", "sgd(lr = 0.1)", "--steps", "2"]), 0.01));
+    assert!(near(ask(&["--update", "sgd(lr = 0.1)", "--set", "w=2"]), 0.2));
+    assert!(near(ask(&["--update", "sgd(lr = 0.1)", "--freeze", "w"]), 1.0));
+}
+
+#[test]
+fn an_update_rule_is_missed_aloud() {
+    let place = Place::new();
+    place.file("t.chain", "w := 1\nL = w²\n");
+    let ran = place.run(&["explain", "t.chain", "--ask", "w'"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.err.contains("--update"), "{}", ran.err);
+}

@@ -1,0 +1,11 @@
+//! The command as its users meet it: what it prints, where, and with which exit status.
+//!
+//! One binary; each module a kind of promise. Every test runs the built command in a folder of its
+//! own, which is looked at afterwards.
+
+mod check;
+mod explain;
+mod listing;
+mod new;
+mod output;
+mod support;

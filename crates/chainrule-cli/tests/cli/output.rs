@@ -1,0 +1,44 @@
+//! Where things are written: pipes that close, disks that are full, colours.
+
+use std::process::Stdio;
+
+use crate::support::{Place, ran};
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    let mut child = place
+        .command(&["functions", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    drop(child.stdout.take());
+    let ran = ran(child.wait_with_output().expect("the command ends"));
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = Place::new().command(&["functions"]);
+    command.current_dir("/").stdout(full.expect("the device that is always full"));
+    let ran = ran(command.output().expect("the command starts"));
+    assert_eq!(ran.status, 3);
+    assert!(ran.err.contains("cannot write the results"), "{}", ran.err);
+}
+
+#[test]
+fn colours_come_only_where_they_are_wanted() {
+    let place = Place::new();
+    place.file("bad.chain", "a = b\n");
+    let colored = |args: &[&str]| place.run(args).err.contains('\u{1b}');
+    assert!(!colored(&["check", "bad.chain"]));
+    assert!(!colored(&["check", "bad.chain", "--color", "never"]));
+    assert!(colored(&["check", "bad.chain", "--color", "always"]));
+    let plain = place.run(&["check", "bad.chain"]).err;
+    let shown = place.run(&["check", "bad.chain", "--color", "always"]).err;
+    assert_eq!(plain.lines().count(), shown.lines().count());
+}

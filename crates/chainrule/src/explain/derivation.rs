@@ -1,0 +1,120 @@
+//! The gradient as a lecturer writes it: one adjoint δ for each pre-activation, then the learned.
+//!
+//! In: a module with an objective or loss. Out: lines such as `δ2 = ŷ − y`, `∂L/∂W2 = δ2 a1ᵀ`,
+//! each in the names of the file and of the lines above it. Deliberately absent: numbers.
+
+use std::collections::BTreeMap;
+
+use chainrule_graph::graph::{NodeId, Op};
+use chainrule_graph::module::{Equation, Module};
+use chainrule_graph::print::Printer;
+use chainrule_graph::query::{self, Adjoints};
+use chainrule_graph::syntax::latex::latex;
+use chainrule_graph::syntax::print::{Style, print_expr};
+
+/// One line of a derivation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What it defines: `δ2` or `∂L/∂W2`.
+    pub left: String,
+    /// What it is the gradient by: `z2`, `W2`.
+    pub of: String,
+    /// The right side in Unicode.
+    pub text: String,
+    /// The right side in ASCII.
+    pub ascii: String,
+    /// The right side as LaTeX.
+    pub latex: String,
+}
+
+/// The gradient of the loss of one example (or of the objective where there is none) by every
+/// learned symbol, through one δ for each pre-activation. Empty without an objective.
+#[must_use]
+pub fn derivation(m: &Module) -> Vec<Line> {
+    let Some(objective) = &m.objective else { return Vec::new() };
+    let top = objective.loss.unwrap_or(objective.node);
+    let loss = m.equations.iter().find(|e| e.node == top);
+    let name = loss.map_or(objective.shown.as_str(), |e| e.shown.as_str());
+    let a = query::adjoints(m, top);
+    Writer { m, a: &a, top: name, names: BTreeMap::new(), lines: Vec::new() }.write()
+}
+
+struct Writer<'a> {
+    m: &'a Module,
+    a: &'a Adjoints,
+    top: &'a str,
+    names: BTreeMap<NodeId, String>,
+    lines: Vec<Line>,
+}
+
+impl Writer<'_> {
+    fn write(mut self) -> Vec<Line> {
+        for (e, n) in self.m.equations.iter().zip(&self.a.values) {
+            self.names.entry(*n).or_insert_with(|| e.shown.clone());
+        }
+        for i in (0..self.m.equations.len()).rev() {
+            let e = &self.m.equations[i];
+            let n = self.a.equations[i];
+            if self.is_preactivation(e) && self.worth_a_name(n) {
+                let left = self.delta(e);
+                self.line(&left, &e.shown, n);
+                self.names.insert(n, left);
+            }
+        }
+        for (s, n) in self.a.learned.clone() {
+            let of = self.m.symbols[s.0 as usize].shown.clone();
+            let left = format!("∂{}/∂{of}", self.top);
+            self.line(&left, &of, n);
+        }
+        self.lines
+    }
+
+    /// Whether the equation's value goes straight into a function.
+    fn is_preactivation(&self, e: &Equation) -> bool {
+        let own = &self.m.graph[e.node].op;
+        let linear = !matches!(own, Op::Call(..) | Op::Symbol(_));
+        let called = |n: &chainrule_graph::graph::Node| {
+            matches!(n.op, Op::Call(..)) && n.args.first() == Some(&e.node)
+        };
+        linear && self.m.graph.iter().any(|(_, n)| called(n))
+    }
+
+    /// A name, a number or 0 needs no δ.
+    fn worth_a_name(&self, n: NodeId) -> bool {
+        let plain = matches!(self.a.graph[n].op, Op::Fill(..) | Op::Symbol(_));
+        !plain && !self.names.contains_key(&n)
+    }
+
+    /// δ with the equation's index (z2 → δ2), or with its whole name.
+    fn delta(&self, e: &Equation) -> String {
+        let index: String = e.key.chars().skip_while(|c| !c.is_ascii_digit()).collect();
+        let first = e.key.chars().next();
+        let short = format!("δ{index}");
+        let free = |s: &str| {
+            let known = self.m.equation(s).is_some() || self.m.symbol(s).is_some();
+            !known && !self.lines.iter().any(|l| l.left == s)
+        };
+        let indexed = first.is_some_and(char::is_alphabetic) && !index.is_empty();
+        if indexed && free(&short) { short } else { format!("δ_{{{}}}", e.shown) }
+    }
+
+    fn line(&mut self, left: &str, of: &str, n: NodeId) {
+        let symbols: Vec<String> =
+            self.m.symbols.iter().map(|s| s.shown.clone()).collect();
+        let printer = Printer {
+            graph: &self.a.graph,
+            functions: &self.m.functions,
+            symbols: &symbols,
+            names: self.names.clone(),
+            layout: self.m.layout,
+        };
+        let e = printer.node(n);
+        self.lines.push(Line {
+            left: left.to_string(),
+            of: of.to_string(),
+            text: print_expr(&e, Style::Unicode),
+            ascii: print_expr(&e, Style::Ascii),
+            latex: latex(&e),
+        });
+    }
+}

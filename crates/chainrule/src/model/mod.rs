@@ -1,0 +1,320 @@
+//! The Rust face: a file of equations, a network trained from it, predictions.
+//!
+//! ```
+//! use chainrule::{Model, table};
+//!
+//! let model = Model::parse(
+//!     "input x : D
+//!      target y : 1 binary
+//!      param W1 : H×D ~ glorot, b1 : H = 0, W2 : 1×H ~ glorot, b2 : 1 = 0
+//!      where H = 8
+//!      a = tanh(W1 x + b1)
+//!      ŷ = sigmoid(W2 a + b2)
+//!      L = binary_cross_entropy(y, ŷ)
+//!      minimize mean(L)
+//!      train: adam(lr = 0.05), batch 4, epochs 200, seed 1",
+//! )?;
+//! let data = table(&[
+//!     ("x", 2, &[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]),
+//!     ("y", 1, &[0.0, 1.0, 1.0, 0.0]),
+//! ])?;
+//! let xor = model.fit(&data, &mut |_| Default::default())?;
+//! assert!(xor.predict(&[0.0, 1.0][..])?.row(0)[0] > 0.9);
+//! # Ok::<(), chainrule::Error>(())
+//! ```
+//!
+//! In: text, tables. Out: [`Model`] (checked, not trained), [`Trained`] (weights and
+//! preprocessing). Invariants: both are `Send + Sync` and immutable; nothing prints; there is no
+//! pool but the threads that a call itself starts and ends. Deliberately absent: run folders (see
+//! [`crate::runs`]), screens.
+
+mod options;
+mod roles;
+mod stored;
+mod summary;
+mod trained;
+
+use std::path::{Path, PathBuf};
+
+use chainrule_graph::derived::{Derived, derive};
+use chainrule_graph::diag::Diagnostic;
+use chainrule_graph::functions::Functions;
+use chainrule_graph::lower;
+use chainrule_graph::module::Module;
+use chainrule_graph::shape::Sizes;
+use chainrule_graph::syntax::ast::{File, Role, StatementKind};
+use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
+
+use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
+use crate::error::Error;
+use crate::train::{Control, Event, Settings};
+
+pub use options::Options;
+pub(crate) use roles::{WEIGHT, batch_dim, data_symbols};
+pub use summary::Summary;
+pub use trained::{Evaluation, Prediction, Rows, Trained};
+
+/// A checked file of equations that can be trained.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub(crate) text: String,
+    folder: PathBuf,
+    pub(crate) module: Module,
+    pub(crate) derived: Derived,
+    pub(crate) options: Options,
+    settings: Settings,
+    remarks: Vec<Diagnostic>,
+}
+
+impl Model {
+    /// Reads equations.
+    ///
+    /// # Errors
+    /// [`Error::Diagnostics`] for what the text says wrongly, each with its place and a way out.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::parse_with(text, Options::default())
+    }
+
+    /// Reads equations, with overrides.
+    ///
+    /// # Errors
+    /// As [`Model::parse`]; [`Error::Usage`] for an override that nothing answers to.
+    pub fn parse_with(text: &str, options: Options) -> Result<Self, Error> {
+        Self::read(text, Path::new("."), options)
+    }
+
+    /// Reads a file; names of data files in it are relative to its folder.
+    ///
+    /// # Errors
+    /// As [`Model::parse_with`]; [`Error::Read`].
+    pub fn from_file(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, e))?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        Self::read(&text, folder.unwrap_or(Path::new(".")), options)
+    }
+
+    fn read(text: &str, folder: &Path, options: Options) -> Result<Self, Error> {
+        let loaded = lower::load(text, &options.overrides());
+        let Some(module) = loaded.module else {
+            return Err(Error::Diagnostics(loaded.diagnostics));
+        };
+        roles::check_trainable(&module)?;
+        let names = names(&chainrule_graph::syntax::parse(text, &is_known, &[]).file);
+        let spec = options::train_spec(&module, &names, &options)?;
+        let settings = Settings::of(&spec, module.precision)?;
+        let derived = derive(&module).map_err(Error::Diagnostics)?;
+        let (text, folder) = (text.to_owned(), folder.to_owned());
+        let remarks = loaded.diagnostics;
+        Ok(Self { text, folder, module, derived, options, settings, remarks })
+    }
+
+    /// The equations as they were given.
+    #[must_use]
+    pub fn equations(&self) -> &str {
+        &self.text
+    }
+
+    /// The checked file.
+    #[must_use]
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The graph with its gradients.
+    #[must_use]
+    pub fn derived(&self) -> &Derived {
+        &self.derived
+    }
+
+    /// The settings of training, overrides included.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Warnings and notes about the file.
+    #[must_use]
+    pub fn remarks(&self) -> &[Diagnostic] {
+        &self.remarks
+    }
+
+    /// What the file asks of the data: its inputs and targets.
+    #[must_use]
+    pub fn symbols(&self) -> Vec<SymbolInfo> {
+        roles::symbols(&self.module)
+    }
+
+    /// The sizes of all dimensions, once there is data.
+    ///
+    /// # Errors
+    /// S5 where file and data differ, S8 where neither says a size.
+    pub fn sizes(&self, data: &Dataset) -> Result<Sizes, Error> {
+        roles::sizes(&self.module, data)
+    }
+
+    /// Reads the files of the `data:` line.
+    ///
+    /// # Errors
+    /// As [`data::load`]; [`Error::Usage`] if the file has no `data:` line.
+    pub fn load_data(&self) -> Result<data::Loaded, Error> {
+        let Some(spec) = &self.module.data else {
+            return Err(Error::Usage {
+                field: "data".into(),
+                message: "the file has no data: line; write one, or give a table".into(),
+            });
+        };
+        data::load(&self.folder, spec, &self.symbols(), self.settings.seed)
+    }
+
+    /// Prepares a table as the `data:` line says; without one, each symbol takes the columns of
+    /// its name (`x`, or `x1` `x2` …).
+    ///
+    /// # Errors
+    /// As [`data::prepare`].
+    pub fn prepare(&self, table: &Source) -> Result<data::Prepared, Error> {
+        let symbols = self.symbols();
+        match &self.module.data {
+            Some(spec) => data::prepare(spec, &symbols, table, self.settings.seed),
+            None => {
+                let spec = columns_by_name(&symbols, table);
+                data::prepare(&spec, &symbols, table, self.settings.seed)
+            }
+        }
+    }
+
+    /// Trains on a table.
+    ///
+    /// # Errors
+    /// As [`Model::prepare`] and [`Model::fit_prepared`].
+    pub fn fit(
+        &self,
+        table: &Source,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
+        self.settings.check()?;
+        let p = self.prepare(table)?;
+        self.fit_prepared(&p.train, p.held_out.as_ref(), &p.preparation, on_event)
+    }
+
+    /// Trains on the files of the `data:` line.
+    ///
+    /// # Errors
+    /// As [`Model::load_data`] and [`Model::fit_prepared`].
+    pub fn fit_files(
+        &self,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
+        self.settings.check()?;
+        let loaded = self.load_data()?;
+        let (train, preparation) = (&loaded.prepared.train, &loaded.prepared.preparation);
+        self.fit_prepared(train, loaded.watched(), preparation, on_event)
+    }
+
+    /// Trains on prepared data; `watched` rows are looked at after each epoch, never learned from.
+    /// Training that turns non-finite is no error here: [`Trained::end`] says so, and the last
+    /// finite state is what is given back.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for settings and starts that do not fit, [`Error::Diagnostics`] for sizes
+    /// that do not.
+    pub fn fit_prepared(
+        &self,
+        train: &Dataset,
+        watched: Option<&Dataset>,
+        preparation: &Preparation,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
+        self.settings.check()?;
+        trained::fit(self, train, watched, preparation, on_event)
+    }
+}
+
+/// Names of the file that `--set` can change: constants, dimensions, worked values.
+fn names(file: &File) -> Vec<String> {
+    let mut all = Vec::new();
+    for statement in &file.statements {
+        match &statement.kind {
+            StatementKind::Const(name, _) | StatementKind::Value(name, _) => {
+                all.push(name.key.clone());
+            }
+            StatementKind::Where(items) => {
+                all.extend(items.iter().map(|(name, _)| name.key.clone()));
+            }
+            StatementKind::Declare(items) => {
+                let shapes = items.iter().filter_map(|d| d.shape.as_ref());
+                shapes.for_each(|s| s.dims.iter().for_each(|d| dims(d, &mut all)));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+fn dims(dim: &chainrule_graph::syntax::ast::DimExpr, into: &mut Vec<String>) {
+    use chainrule_graph::syntax::ast::DimExpr;
+    match dim {
+        DimExpr::Size(..) => {}
+        DimExpr::Name(name) => into.push(name.key.clone()),
+        DimExpr::Sum(parts, _) => parts.iter().for_each(|d| dims(d, into)),
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    let shipped: &Functions = chainrule_graph::prelude::functions();
+    lower::is_builtin(name) || shipped.find(name).is_some()
+}
+
+/// `x = x1 x2 …` for each symbol.
+fn columns_by_name(symbols: &[SymbolInfo], table: &Source) -> DataSpec {
+    let clause = |s: &SymbolInfo| {
+        let own = |name: &str| {
+            let rest = name.strip_prefix(s.key.as_str());
+            rest.is_some_and(|r| r.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let names = table.columns.iter().map(|c| c.name.as_str()).filter(|n| own(n));
+        let selectors = names.map(|n| Selector::Exact(n.to_owned())).collect();
+        let symbol = s.key.clone();
+        ColumnClause {
+            symbol,
+            selectors,
+            transforms: Vec::new(),
+            span: Default::default(),
+        }
+    };
+    DataSpec { columns: symbols.iter().map(clause).collect(), ..DataSpec::default() }
+}
+
+/// A table from memory: for each symbol its name, the entries of one example, and the numbers, row
+/// by row. A symbol of several entries becomes columns `x1`, `x2`, …
+///
+/// # Errors
+/// [`Error::Usage`] if numbers are left over; [`Error::Data`] if symbols differ in their rows.
+pub fn table(parts: &[(&str, usize, &[f64])]) -> Result<Source, Error> {
+    let mut columns = Vec::new();
+    for &(name, width, numbers) in parts {
+        if width == 0 || !numbers.len().is_multiple_of(width) {
+            let message = format!(
+                "expected rows of {width} entries, found {} numbers",
+                numbers.len()
+            );
+            return Err(Error::Usage { field: name.to_owned(), message });
+        }
+        for c in 0..width {
+            let cells = numbers.iter().skip(c).step_by(width).copied().collect();
+            let name =
+                if width == 1 { name.to_owned() } else { format!("{name}{}", c + 1) };
+            columns.push(RawColumn::numbers(name, cells));
+        }
+    }
+    Source::from_columns("the table", columns)
+}
+
+/// The target that the output stands beside, if one has its shape.
+pub(crate) fn compared(module: &Module) -> Option<&chainrule_graph::module::Symbol> {
+    let shape = module.dims.resolve_shape(&module.graph[module.output?].shape);
+    let same = |s: &&chainrule_graph::module::Symbol| {
+        s.role == Role::Target && module.dims.resolve_shape(&s.shape) == shape
+    };
+    data_symbols(module).find(same)
+}

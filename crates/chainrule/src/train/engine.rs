@@ -1,0 +1,404 @@
+//! A network that does steps, whatever its number type: what stands between the loop and `run`.
+//!
+//! In: plans of one module, data sets, weights. Out: figures of a batch. Invariants: the machine
+//! that measures has the weights of the machine that learns whenever it is asked; an update is made
+//! only after a finite objective. Deliberately absent: epochs, the order of rows.
+
+use std::sync::Arc;
+
+use chainrule_graph::derived::{Expanded, expand};
+use chainrule_graph::expand::Purpose as Form;
+use chainrule_graph::graph::{NodeId, SymId};
+use chainrule_graph::module::Module;
+use chainrule_graph::optimizer;
+use chainrule_graph::shape::Sizes;
+use chainrule_kernels::{Real, Team};
+
+use super::settings::Settings;
+use super::{Dataset, EVALUATION_ROWS};
+use crate::data::Array;
+use crate::error::Error;
+use crate::model::{Model, WEIGHT, batch_dim, data_symbols};
+use crate::plan::{self, Options, Purpose};
+use crate::run::{BatchSource, Clock, Machine, UpdateRule};
+
+/// Figures of one batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) objective: f64,
+    /// The mean loss of an example; the objective where the file does not tell it apart.
+    pub(crate) loss: f64,
+    pub(crate) lr: Option<f64>,
+    pub(crate) gradient: Option<f64>,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepAt {
+    pub(crate) step: u64,
+    pub(crate) epoch: usize,
+    pub(crate) total: u64,
+    /// What a plateau multiplies the rate by.
+    pub(crate) scale: f64,
+    /// The epoch's last step: its gradient is measured even where nothing clips.
+    pub(crate) last: bool,
+}
+
+/// What the loop needs.
+pub(crate) trait Engine {
+    /// One step on rows of the training part; `None` if the objective or the measured gradient is
+    /// not finite, and then nothing is updated.
+    fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done>;
+    /// Figures of watched rows, in the evaluation form; at most [`EVALUATION_ROWS`] at a time.
+    fn measure(&mut self, rows: &[u32]) -> Done;
+    /// The output of the last step or measurement, example by example.
+    fn output(&mut self) -> &[f64];
+    /// Everything that training changes, running statistics included.
+    fn weights(&self) -> Vec<f64>;
+    /// Puts it back.
+    fn set_weights(&mut self, weights: &[f64]);
+    /// The equation where the last step first had a value that is no number.
+    fn first_nonfinite(&mut self) -> String;
+}
+
+/// A module with everything known that its plans need.
+pub(crate) struct Planned<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) sizes: &'a Sizes,
+    pub(crate) team: Arc<Team>,
+    /// One-hot symbols that the data holds as an index.
+    pub(crate) index: Vec<SymId>,
+}
+
+impl<'a> Planned<'a> {
+    pub(crate) fn new(model: &'a Model, sizes: &'a Sizes, data: &Dataset) -> Self {
+        let is_index = |key: &str| matches!(data.array(key), Some(Array::Index { .. }));
+        let index = data_symbols(&model.module).filter(|s| is_index(&s.key));
+        Self {
+            model,
+            sizes,
+            team: Arc::new(Team::new(model.options.team())),
+            index: index.map(|s| s.id).collect(),
+        }
+    }
+
+    fn module(&self) -> &'a Module {
+        &self.model.module
+    }
+
+    /// The graph of a purpose, and a machine for it.
+    pub(crate) fn machine<T: Real>(
+        &self,
+        purpose: Purpose,
+        rows: usize,
+    ) -> Result<(Expanded, Machine<T>), Error> {
+        let form = match purpose {
+            Purpose::Train => Form::Training,
+            Purpose::Evaluate | Purpose::Forward => Form::Evaluation,
+        };
+        let x = expand(self.module(), &self.model.derived, form);
+        let batch = batch_dim(self.module());
+        let options = Options {
+            sizes: self.sizes.clone(),
+            rows,
+            index: &self.index,
+            batch: batch.as_deref(),
+            keep: &[],
+            learned: &[],
+        };
+        let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
+        Ok((x, Machine::new(Arc::new(plan), Arc::clone(&self.team))))
+    }
+}
+
+/// A data set in the number type of the run.
+pub(crate) struct Fed<T>(Vec<(SymId, FedArray<T>)>);
+
+enum FedArray<T> {
+    Dense { values: Vec<T>, cols: usize },
+    Index(Vec<u32>),
+}
+
+impl<T: Real> Fed<T> {
+    /// `mean_weight` is that of the training part: weights are relative to it.
+    pub(crate) fn new(module: &Module, data: &Dataset, mean_weight: f64) -> Self {
+        let arrays = data_symbols(module).filter_map(|s| {
+            let fed = match data.array(&s.key)? {
+                Array::Index { index, .. } => FedArray::Index(index.clone()),
+                Array::Dense { cols, values } => {
+                    let values = values.iter().map(|&v| T::from_f64(v)).collect();
+                    FedArray::Dense { values, cols: *cols }
+                }
+            };
+            Some((s.id, fed))
+        });
+        let mut all: Vec<_> = arrays.collect();
+        if let Some(s) = module.symbol(WEIGHT) {
+            let weight = |i: usize| match &data.weights {
+                Some(w) => w[i] / mean_weight,
+                None => 1.0,
+            };
+            let values = (0..data.rows).map(|i| T::from_f64(weight(i))).collect();
+            all.push((s.id, FedArray::Dense { values, cols: 1 }));
+        }
+        Self(all)
+    }
+
+    pub(crate) fn load(&self, machine: &mut Machine<T>, rows: &[u32]) {
+        machine.batch(rows.len());
+        for (id, array) in &self.0 {
+            let source = match array {
+                FedArray::Dense { values, cols } => {
+                    BatchSource::Dense { values, cols: *cols }
+                }
+                FedArray::Index(classes) => BatchSource::Index(classes),
+            };
+            machine.load(*id, source, rows);
+        }
+    }
+}
+
+/// The mean weight of a data set; 1 where it has none.
+pub(crate) fn mean_weight(data: &Dataset) -> f64 {
+    data.weights.as_ref().map_or(1.0, |w| w.iter().sum::<f64>() / w.len() as f64)
+}
+
+/// A machine that only measures, with the places of its figures.
+pub(crate) struct Meter<T: Real> {
+    x: Expanded,
+    pub(crate) machine: Machine<T>,
+    /// Running statistics: site, and whether it is the variance.
+    sites: Vec<(u32, bool)>,
+}
+
+impl<T: Real> Meter<T> {
+    pub(crate) fn new(
+        planned: &Planned<'_>,
+        purpose: Purpose,
+        rows: usize,
+    ) -> Result<Self, Error> {
+        let (x, machine) = planned.machine(purpose, rows)?;
+        let norms = planned.module().norms.len() as u32;
+        let sites = (0..norms).flat_map(|s| [(s, false), (s, true)]).collect();
+        Ok(Self { x, machine, sites })
+    }
+
+    pub(crate) fn figures(&self) -> Done {
+        let objective = self.machine.scalar(self.x.objective).unwrap_or(f64::NAN);
+        let loss = self.x.loss.and_then(|n| self.mean(n)).unwrap_or(objective);
+        Done { objective, loss, ..Done::default() }
+    }
+
+    fn mean(&self, node: NodeId) -> Option<f64> {
+        let mean = |sum: f64, n: usize| sum / n as f64;
+        match self.machine.slice(node) {
+            Some(all) => Some(mean(all.iter().map(|v| v.to_f64()).sum(), all.len())),
+            None => self.machine.value(node).map(|all| mean(all.iter().sum(), all.len())),
+        }
+    }
+
+    /// The output, example by example.
+    pub(crate) fn output(&self, into: &mut Vec<f64>) {
+        into.clear();
+        let Some(node) = self.x.output else { return };
+        match self.machine.slice(node) {
+            Some(all) => into.extend(all.iter().map(|v| v.to_f64())),
+            None => into.extend(self.machine.value(node).unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn weights(&self) -> Vec<f64> {
+        let mut all: Vec<f64> =
+            self.machine.parameters().iter().map(|v| v.to_f64()).collect();
+        for &(site, variance) in &self.sites {
+            all.extend(self.machine.running(site, variance).unwrap_or_default());
+        }
+        all
+    }
+
+    pub(crate) fn set_weights(&mut self, weights: &[f64]) {
+        let parameters = self.machine.parameters_mut();
+        let (own, mut rest) = weights.split_at(parameters.len());
+        parameters.iter_mut().zip(own).for_each(|(p, &w)| *p = T::from_f64(w));
+        for (site, variance) in self.sites.clone() {
+            let n = self.machine.running(site, variance).map_or(0, |v| v.len());
+            let (own, after) = rest.split_at(n.min(rest.len()));
+            if n > 0 {
+                self.machine.set_running(site, variance, own);
+            }
+            rest = after;
+        }
+    }
+}
+
+/// A machine that learns, and one that measures beside it.
+pub(crate) struct Machines<T: Real> {
+    learner: Meter<T>,
+    meter: Option<(Meter<T>, Fed<T>)>,
+    train: Fed<T>,
+    stale: bool,
+    seed: u64,
+    clip: Option<f64>,
+    output: Vec<f64>,
+    names: Vec<String>,
+}
+
+impl<T: Real> Machines<T> {
+    /// Machines for training, with the rules of the settings.
+    pub(crate) fn new(
+        planned: &Planned<'_>,
+        settings: &Settings,
+        train: &Dataset,
+        watched: Option<&Dataset>,
+    ) -> Result<Self, Error> {
+        let (batch, _) = settings.batch_for(train.rows);
+        let mut learner = Meter::new(planned, Purpose::Train, batch)?;
+        let module = planned.module();
+        let (rules, choice) = rules(module, settings, learner.machine.plan().learned())?;
+        learner.machine = learner.machine.with_rules(&rules, &choice);
+        let weight = mean_weight(train);
+        let meter = match watched {
+            None => None,
+            Some(data) => {
+                let rows = data.rows.min(EVALUATION_ROWS);
+                let meter = Meter::new(planned, Purpose::Evaluate, rows)?;
+                Some((meter, Fed::new(module, data, weight)))
+            }
+        };
+        Ok(Self {
+            learner,
+            meter,
+            train: Fed::new(module, train, weight),
+            stale: true,
+            seed: settings.seed,
+            clip: settings.clip,
+            output: Vec::new(),
+            names: module.symbols.iter().map(|s| s.shown.clone()).collect(),
+        })
+    }
+
+    /// Sets a parameter to its start.
+    pub(crate) fn set(&mut self, id: SymId, values: &[f64]) {
+        self.learner.machine.set(id, values);
+    }
+
+    /// A parameter, row by row.
+    pub(crate) fn get(&self, id: SymId) -> Option<Vec<f64>> {
+        self.learner.machine.get(id)
+    }
+
+    /// A running statistic.
+    pub(crate) fn running(&self, site: u32, variance: bool) -> Option<Vec<f64>> {
+        self.learner.machine.running(site, variance)
+    }
+
+    /// A learned symbol that has a value that is no number.
+    fn broken(&self) -> Option<&str> {
+        let machine = &self.learner.machine;
+        let broken = |id: &&SymId| {
+            let values = machine.get(**id).unwrap_or_default();
+            values.iter().any(|v| !v.is_finite())
+        };
+        let id = machine.plan().learned().iter().find(broken)?;
+        Some(&self.names[id.0 as usize])
+    }
+}
+
+type Rules = (Vec<Arc<UpdateRule>>, Vec<usize>);
+
+/// The rule with weight decay, and the one without for what `decay` does not name.
+fn rules(
+    module: &Module,
+    settings: &Settings,
+    learned: &[SymId],
+) -> Result<Rules, Error> {
+    let choice: Vec<usize> = learned
+        .iter()
+        .map(|s| usize::from(!settings.decays(&module.symbols[s.0 as usize].key)))
+        .collect();
+    let rule = |decay: bool| -> Result<Arc<UpdateRule>, Error> {
+        let graph = optimizer::rule(&module.functions, &settings.optimizer, decay);
+        let graph = graph.map_err(Error::Diagnostics)?;
+        UpdateRule::new(&graph).map(Arc::new).map_err(Error::Diagnostics)
+    };
+    Ok((vec![rule(true)?, rule(false)?], choice))
+}
+
+impl<T: Real> Engine for Machines<T> {
+    fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done> {
+        let machine = &mut self.learner.machine;
+        self.train.load(machine, rows);
+        machine.set_random_key(self.seed, at.step);
+        machine.run();
+        let mut done = self.learner.figures();
+        if !done.objective.is_finite() {
+            return None;
+        }
+        let machine = &mut self.learner.machine;
+        done.gradient = match self.clip {
+            Some(limit) => Some(machine.clip(limit)),
+            None => at.last.then(|| machine.gradient_norm()),
+        };
+        if done.gradient.is_some_and(|g| !g.is_finite()) {
+            return None;
+        }
+        self.learner.output(&mut self.output);
+        let machine = &mut self.learner.machine;
+        machine.update(Clock {
+            t: at.step as f64,
+            epoch: at.epoch as f64,
+            total: at.total as f64,
+            lr_scale: at.scale,
+        });
+        done.lr = machine.argument("lr");
+        self.stale = true;
+        Some(done)
+    }
+
+    fn measure(&mut self, rows: &[u32]) -> Done {
+        let Some((meter, data)) = &mut self.meter else { return Done::default() };
+        if std::mem::take(&mut self.stale) {
+            meter.set_weights(&self.learner.weights());
+        }
+        data.load(&mut meter.machine, rows);
+        meter.machine.run();
+        meter.output(&mut self.output);
+        meter.figures()
+    }
+
+    fn output(&mut self) -> &[f64] {
+        &self.output
+    }
+
+    fn weights(&self) -> Vec<f64> {
+        self.learner.weights()
+    }
+
+    fn set_weights(&mut self, weights: &[f64]) {
+        self.learner.set_weights(weights);
+        self.stale = true;
+    }
+
+    fn first_nonfinite(&mut self) -> String {
+        if let Some(name) = self.broken() {
+            return format!("the last update of {name}");
+        }
+        let node = self.learner.machine.first_nonfinite();
+        node.map_or("the objective".into(), |n| equation(&self.learner.x, n, &self.names))
+    }
+}
+
+/// The first equation that needs the node, else the gradient that does.
+fn equation(x: &Expanded, node: NodeId, names: &[String]) -> String {
+    let needs = |root: NodeId| x.graph.reachable(&[root])[node.0 as usize];
+    if let Some((_, name)) = x.named.iter().find(|(n, _)| needs(*n)) {
+        return name.clone();
+    }
+    if needs(x.objective) {
+        return "the objective".into();
+    }
+    let gradient = x.gradients.iter().find(|(_, n)| needs(*n));
+    gradient.map_or("the objective".into(), |(s, _)| {
+        format!("the gradient of {}", names[s.0 as usize])
+    })
+}
