@@ -24,7 +24,8 @@ train: adam(lr = 1e-3), batch 32, epochs 60, seed 0
 ";
 
 fn main() -> Result<(), Error> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/data");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/data");
     let digits = read_source(&folder, "digits.csv.gz", &DataSpec::default())?;
     let model = Model::parse(EQUATIONS)?;
     let trained = model.fit(&digits, &mut |event| {

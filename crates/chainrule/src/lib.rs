@@ -1,6 +1,7 @@
 //! Equations in, trained network out, every number accounted for.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod data;
 mod error;
 pub mod explain;
@@ -10,6 +11,7 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod store;
 pub mod train;
 

@@ -4,7 +4,8 @@
 //! use chainrule::{Model, table};
 //!
 //! let model = Model::parse(
-//!     "input x : D
+//!     "
+//!      input x : D
 //!      target y : 1 binary
 //!      param W1 : H×D ~ glorot, b1 : H = 0, W2 : 1×H ~ glorot, b2 : 1 = 0
 //!      where H = 8
@@ -47,7 +48,7 @@ use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
 
 use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
-use crate::train::{Control, Event, Settings};
+use crate::train::{self, Control, Event, Measure, Settings};
 
 pub use options::Options;
 pub(crate) use roles::{WEIGHT, batch_dim, data_symbols};
@@ -103,6 +104,7 @@ impl Model {
         let names = names(&chainrule_graph::syntax::parse(text, &is_known, &[]).file);
         let spec = options::train_spec(&module, &names, &options)?;
         let settings = Settings::of(&spec, module.precision)?;
+        train::check_rule(&module, &settings)?;
         let derived = derive(&module).map_err(Error::Diagnostics)?;
         let (text, folder) = (text.to_owned(), folder.to_owned());
         let remarks = loaded.diagnostics;
@@ -131,6 +133,19 @@ impl Model {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What was said besides the file.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The name of the metric of an epoch: `accuracy` or `R²`; `None` where the output does not
+    /// stand beside a target.
+    #[must_use]
+    pub fn metric(&self) -> Option<&'static str> {
+        compared(&self.module).map(|s| Measure::of(s.mark).name())
     }
 
     /// Warnings and notes about the file.

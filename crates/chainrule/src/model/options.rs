@@ -7,6 +7,7 @@
 use chainrule_graph::functions::Functions;
 use chainrule_graph::lower::Override;
 use chainrule_graph::module::Module;
+use chainrule_graph::optimizer;
 use chainrule_graph::syntax::ast::{Arg, OptimizerCall, Precision, TrainSpec};
 use chainrule_graph::syntax::settings::nearest;
 
@@ -138,7 +139,7 @@ fn one_of(name: &str, value: &str, yes: &str, no: &str) -> Result<bool, Error> {
 }
 
 fn call(functions: &Functions, text: &str) -> Result<OptimizerCall, Error> {
-    chainrule_graph::optimizer::parse_call(functions, text).map_err(Error::Diagnostics)
+    optimizer::parse_call(functions, text).map_err(Error::Diagnostics)
 }
 
 /// Sets an argument of the optimiser, if it has one of this name.
@@ -156,10 +157,12 @@ fn argument(
         return Ok(false);
     }
     // Read as an argument, so that schedules are understood: `lr=cosine(0.1)`.
+    let fail = |_| usage(key, format!("expected a number or a schedule, found {value}"));
     let read =
-        call(&module.functions, &format!("{name}({key} = {value})")).map_err(|_| {
-            usage(key, format!("expected a number or a schedule, found {value}"))
-        })?;
+        call(&module.functions, &format!("{name}({key} = {value})")).map_err(fail)?;
+    let written_out = crate::schedule::unfold(&read, &module.functions)?;
+    optimizer::rule(&module.functions, &written_out, true)
+        .map_err(|d| fail(Error::Diagnostics(d)))?;
     let target = spec.optimizer.get_or_insert_with(|| OptimizerCall {
         name: read.name.clone(),
         args: Vec::new(),

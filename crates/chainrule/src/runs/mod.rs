@@ -7,6 +7,7 @@
 //! by whole lines; a run that fails leaves nothing. Deliberately absent: reading runs back.
 
 mod curves;
+mod record;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,6 +20,7 @@ use crate::store::write_aside;
 use crate::train::Epoch;
 
 pub use curves::curves;
+pub use record::{Recorded, record};
 
 /// A run folder in the making; it is taken away again unless [`RunFolder::finish`] is reached.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::model::{Model, WEIGHT, batch_dim, data_symbols};
 use crate::plan::{self, Options, Purpose};
 use crate::run::{BatchSource, Clock, Machine, UpdateRule};
+use crate::schedule;
 
 /// Figures of one batch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -306,6 +307,11 @@ impl<T: Real> Machines<T> {
 
 type Rules = (Vec<Arc<UpdateRule>>, Vec<usize>);
 
+/// Whether the settings' optimiser is there and has these arguments, before there is any data.
+pub(crate) fn check_rule(module: &Module, settings: &Settings) -> Result<(), Error> {
+    rules(module, settings, &[]).map(|_| ())
+}
+
 /// The rule with weight decay, and the one without for what `decay` does not name.
 fn rules(
     module: &Module,
@@ -316,8 +322,9 @@ fn rules(
         .iter()
         .map(|s| usize::from(!settings.decays(&module.symbols[s.0 as usize].key)))
         .collect();
+    let call = schedule::unfold(&settings.optimizer, &module.functions)?;
     let rule = |decay: bool| -> Result<Arc<UpdateRule>, Error> {
-        let graph = optimizer::rule(&module.functions, &settings.optimizer, decay);
+        let graph = optimizer::rule(&module.functions, &call, decay);
         let graph = graph.map_err(Error::Diagnostics)?;
         UpdateRule::new(&graph).map(Arc::new).map_err(Error::Diagnostics)
     };

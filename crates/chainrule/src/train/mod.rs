@@ -21,7 +21,7 @@ use score::Tally;
 use watch::Watch;
 
 use engine::{Done, StepAt};
-pub(crate) use engine::{Engine, Fed, Machines, Meter, Planned, mean_weight};
+pub(crate) use engine::{Engine, Fed, Machines, Meter, Planned, check_rule, mean_weight};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
 pub use score::Measure;
 pub use settings::{Plateau, Settings};

@@ -5,7 +5,8 @@
 //! was put right. Invariant: a setting that cannot be meant is refused before anything is read.
 
 use chainrule_graph::diag::Span;
-use chainrule_graph::syntax::ast::{Name, OptimizerCall, Precision, TrainSpec};
+use chainrule_graph::syntax::ast::{Arg, Name, OptimizerCall, Precision, TrainSpec};
+use chainrule_graph::syntax::print::{Style, print_expr};
 
 use crate::error::Error;
 
@@ -91,6 +92,20 @@ impl Settings {
             return usage("stop after", "expected a time above 0");
         }
         Ok(())
+    }
+
+    /// The optimiser's call as it is written in a file.
+    #[must_use]
+    pub fn optimizer_text(&self) -> String {
+        let arg = |a: &Arg| {
+            let value = print_expr(&a.value, Style::Unicode);
+            match &a.name {
+                Some(name) => format!("{} = {value}", name.written),
+                None => value,
+            }
+        };
+        let args: Vec<String> = self.optimizer.args.iter().map(arg).collect();
+        format!("{}({})", self.optimizer.name.written, args.join(", "))
     }
 
     /// Rows of a batch for this many rows, and what has to be said about it.
