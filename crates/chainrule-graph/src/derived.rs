@@ -13,6 +13,7 @@ use crate::module::Module;
 use crate::shape::Dims;
 use crate::simplify::{self, Facts, Stage};
 use crate::syntax::ast::{Layout, Mark};
+use crate::verify;
 
 /// Objective, gradients and named values over one simplified graph.
 #[derive(Clone, Debug)]
@@ -106,7 +107,9 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     roots.extend(m.output);
     roots.extend(m.equations.iter().map(|e| e.node));
     roots.extend(params.iter().map(|(_, n)| *n));
+    verify::after("lowering", &m.graph, &m.dims, false);
     let (mut g, at) = recognised(m, &roots, None);
+    verify::after("recognition", &g, &m.dims, false);
     let mut at = at.into_iter();
     let mut next = || at.next().unwrap_or(objective.node);
     let root = next();
@@ -118,12 +121,14 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     let mut dims = m.dims.clone();
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
     let grads = gradients(&mut g, &mut cx, root, &by);
+    verify::after("differentiation", &g, cx.dims, false);
     let mut roots = vec![root];
     roots.extend(loss);
     roots.extend(output);
     roots.extend(&equations);
     roots.extend(&grads);
     let s = simplify::simplify(&g, &mut cx, &facts(m), Stage::Reader, &roots);
+    verify::after("simplification", &s.graph, cx.dims, false);
     let mut at = s.roots.into_iter();
     let mut next = || at.next().unwrap_or(root);
     let objective = next();
@@ -202,6 +207,7 @@ pub fn primitives(
     }
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
     let s = simplify::simplify(&g, &mut cx, &facts(m), Stage::Machine, &roots);
+    verify::after("expansion", &s.graph, &dims, true);
     Some((s.graph, s.roots))
 }
 

@@ -6,6 +6,7 @@
 
 pub mod derived;
 pub mod diag;
+pub mod domain;
 pub mod eval;
 pub mod expand;
 pub mod functions;
@@ -23,3 +24,4 @@ pub mod simplify;
 pub mod suggest;
 pub mod syntax;
 pub mod value;
+pub mod verify;

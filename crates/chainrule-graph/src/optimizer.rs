@@ -61,6 +61,14 @@ pub fn state_slot(i: usize) -> u32 {
 /// Slot numbers of θ, g, t, epoch, T and the rate's scale.
 pub const SLOTS: [u32; 6] = [THETA, GRAD, STEP, EPOCH, TOTAL, SCALE];
 
+/// The step, the epoch and the number of all steps, which schedules speak of.
+pub(crate) fn clock(g: &mut Graph) -> [(String, NodeId); 3] {
+    [("t", STEP), ("epoch", EPOCH), ("T", TOTAL)].map(|(name, slot)| {
+        let op = Op::Slot(slot, Shape::SCALAR, false);
+        (name.to_string(), g.add(op, &[], crate::diag::Span::default()))
+    })
+}
+
 /// The rule of a call such as `adam(lr = 1e-3)`; `decay` says whether weight decay acts here.
 ///
 /// # Errors
@@ -80,7 +88,7 @@ pub fn rule(
     let diags = std::mem::take(&mut build.lowerer.diags);
     match draft {
         Some(rule) if !crate::diag::has_errors(&diags) => {
-            Ok(simplified(rule, graph, functions, &mut dims))
+            simplified(rule, graph, functions, &mut dims, call.name.span)
         }
         _ => Err(diags),
     }
@@ -254,14 +262,20 @@ fn simplified(
     graph: Graph,
     functions: &Functions,
     dims: &mut Dims,
-) -> RuleGraph {
+    span: crate::diag::Span,
+) -> Result<RuleGraph, Vec<Diagnostic>> {
     let mut roots = vec![r.theta, r.grad, r.t, r.epoch, r.total, r.lr_scale, r.new_theta];
     roots.extend(r.states.iter().map(|s| s.1));
     roots.extend(&r.new_states);
     roots.extend(r.arguments.iter().map(|a| a.1));
     let (graph, roots) =
-        crate::expand::calls(&graph, functions, Layout::One, dims, &roots)
-            .unwrap_or((graph, roots));
+        crate::expand::calls(&graph, functions, Layout::One, dims, &roots).ok_or_else(
+            || {
+                let text =
+                    "an argument calls a function that cannot stand in an update rule";
+                vec![Diagnostic::error(Code::G2, span, text)]
+            },
+        )?;
     let mut cx = Context { functions, layout: Layout::One, dims };
     let s =
         simplify::simplify(&graph, &mut cx, &Facts::default(), Stage::Machine, &roots);
@@ -273,7 +287,7 @@ fn simplified(
     let new_states = r.new_states.iter().map(|_| next()).collect();
     let arguments = r.arguments.into_iter().map(|(n, _)| (n, next())).collect();
     let (name, graph) = (r.name, s.graph);
-    RuleGraph {
+    Ok(RuleGraph {
         name,
         graph,
         theta,
@@ -286,7 +300,7 @@ fn simplified(
         new_theta,
         arguments,
         lr_scale,
-    }
+    })
 }
 
 /// Reads `sgd(lr = 0.5)`.

@@ -98,13 +98,8 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
     let options = Options { sizes, rows: c.batch, index: &index, ..Options::default() };
     let clock = Instant::now();
     let plan = Arc::new(plan(&x, Purpose::Train, &options).expect("plans"));
+    let lines = plan.describe(&x.named);
     let planning = clock.elapsed().as_secs_f64() * 1e3;
-    if std::env::args().any(|a| a == "steps") {
-        for line in plan.describe(&x.named) {
-            println!("  {} -> {:?} {}", line.what, line.names, line.note.unwrap_or(""));
-        }
-        println!("  planned in {planning:.2} ms");
-    }
     let functions = prelude::functions();
     let call = parse_call(&functions, "adam(lr = 1e-3)").expect("a call");
     let adam = rule(&functions, &call, true).expect("a rule");
@@ -115,6 +110,12 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         let f64s = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
         machine.set(find(&format!("W{}", l + 1)), &f64s(&start[0]));
         machine.set(find(&format!("b{}", l + 1)), &f64s(&start[1]));
+    }
+    if std::env::args().any(|a| a == "steps") {
+        println!("  planned in {planning:.2} ms");
+        for (line, time) in lines.iter().zip(machine.profile(1000)) {
+            println!("  {:6.2} µs  {} -> {:?}", time * 1e6, line.what, line.names);
+        }
     }
     let draws = Draws::new(1, 3);
     let mut t = 0.0;

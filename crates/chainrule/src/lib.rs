@@ -1,6 +1,7 @@
 //! Equations in, trained network out, every number accounted for.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod data;
 mod error;
 pub mod explain;

@@ -38,6 +38,12 @@ pub fn is_builtin(name: &str) -> bool {
     primitive(plain).is_some() || BUILTINS.iter().any(|(n, _)| *n == plain)
 }
 
+/// Every name of a primitive or operation of the language.
+pub(crate) fn builtin_names() -> impl Iterator<Item = &'static str> {
+    let named = UNARY.iter().map(|d| d.name).filter(|n| *n != "-" && *n != "not");
+    named.chain(BUILTINS.iter().map(|(n, _)| *n))
+}
+
 fn primitive(name: &str) -> Option<Unary> {
     let hidden = [Unary::Neg, Unary::Not];
     UNARY.iter().find(|d| d.name == name && !hidden.contains(&d.op)).map(|d| d.op)
@@ -59,6 +65,8 @@ impl Lowerer<'_> {
         e: &Expr,
         scope: &Scope,
     ) -> Option<NodeId> {
+        let listed = func.written == "∑";
+        let scope = &Scope { listed, ..scope.clone() };
         let name =
             SAME.iter().find(|(n, _)| *n == func.key).map_or(&*func.key, |(_, p)| p);
         let id = self.functions.find(name);
@@ -231,10 +239,14 @@ impl Lowerer<'_> {
         self.check_probability(&f, given, span);
         let first = nodes[shaped[0]];
         let mode = self.mode_for(first, scope);
+        let outer = self.site;
+        self.site = outer.or(Some(span));
+        let body = self.apply(id, &nodes, Form::Definition, mode, None);
+        self.site = outer;
+        let body = body?;
         if shaped.len() > 1 {
-            return self.apply(id, &nodes, Form::Definition, mode, None);
+            return Some(body);
         }
-        let body = self.apply(id, &nodes, Form::Definition, mode, None)?;
         let (from, to) = (self.shape(first), self.shape(body));
         let reduced = if from == to {
             None
@@ -327,6 +339,9 @@ impl Lowerer<'_> {
         if let Some(g) = g {
             scope.locals.push(("g".to_string(), g));
         }
+        if f.notes.iter().any(|(k, v)| k == "kind" && v == "schedule") {
+            scope.locals.extend(crate::optimizer::clock(self.g));
+        }
         // A derivative line may name its own function: that is a call, not a recursion.
         if form == Form::Derivative {
             return self.expr(body, &scope);
@@ -372,7 +387,7 @@ impl Lowerer<'_> {
             let text = format!("sum and mean take one argument, found {}", args.len());
             return self.error(Diagnostic::error(Code::G2, span, text));
         };
-        let x = self.expr(&arg.value, &inner(scope))?;
+        let x = self.expr(&arg.value, &Scope { objective: false, ..scope.clone() })?;
         if let Some(d) = self.reducing_unshaped(x, span, scope) {
             return self.error(d);
         }
@@ -566,5 +581,5 @@ impl Lowerer<'_> {
 }
 
 fn inner(scope: &Scope) -> Scope {
-    Scope { objective: false, ..scope.clone() }
+    Scope { objective: false, listed: false, ..scope.clone() }
 }

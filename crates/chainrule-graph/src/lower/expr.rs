@@ -52,6 +52,8 @@ pub(crate) struct Scope {
     pub indices: Vec<(String, Dim)>,
     /// Only locals and constants are seen.
     pub closed: bool,
+    /// Directly under a written `∑`: a product of equal shapes is one of entries.
+    pub listed: bool,
 }
 
 impl Scope {
@@ -66,6 +68,7 @@ impl Scope {
             objective: false,
             indices: Vec::new(),
             closed: false,
+            listed: false,
         }
     }
 
@@ -117,7 +120,7 @@ impl Lowerer<'_> {
 
     /// Adds a node with the span of the expression that it stems from.
     pub(crate) fn spanned(&mut self, op: Op, args: &[NodeId], span: Span) -> NodeId {
-        self.g.add(op, args, span)
+        self.g.add(op, args, self.site.unwrap_or(span))
     }
 
     pub(crate) fn error(&mut self, d: Diagnostic) -> Option<NodeId> {
@@ -318,7 +321,11 @@ impl Lowerer<'_> {
         if s.is_scalar() || t.is_scalar() {
             return Some(self.factor(x, y, span));
         }
-        if scope.within.is_some_and(|f| self.functions.is_entrywise(f)) && s == t {
+        let single = scope.within.is_some_and(|f| self.functions.is_entrywise(f));
+        if scope.listed && self.same(&s, &t) {
+            return Some(self.factor(x, y, span));
+        }
+        if single && s == t {
             return Some(self.spanned(Op::Binary(Binary::Mul), &[x, y], span));
         }
         if let ExprKind::Binary(BinaryOp::Odot, _, mid) = &a.kind

@@ -7,6 +7,7 @@ use crate::diag::{Code, Diagnostic, Edit, Span, line_column};
 use crate::graph::{Binary, NodeId, Op};
 use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, Function};
 use crate::syntax::nearest::nearest;
+use crate::syntax::print::{Style, print_expr};
 
 use super::expr::Scope;
 use super::{Lowerer, Meaning};
@@ -18,9 +19,12 @@ impl Lowerer<'_> {
         line_column(&self.origins.text, span.start).0
     }
 
-    /// The text of an expression in the file.
+    /// The text of an expression in the file; in a `for` loop with the names of this round.
     pub(crate) fn said(&self, e: &Expr) -> String {
-        e.span.of(&self.origins.text).trim().to_string()
+        match as_written(e, &self.origins.text) {
+            true => e.span.of(&self.origins.text).trim().to_string(),
+            false => print_expr(e, Style::Unicode),
+        }
     }
 
     /// "W2 is K×Da (line 8: W2 : K×Da)".
@@ -35,6 +39,7 @@ impl Lowerer<'_> {
         };
         let line = self.line(*place);
         let declared = place.of(&self.origins.text).trim();
+        let stands_for = self.alias(&name.key, n);
         let from = match self.forced(name.key.as_str(), n) {
             Some(other) => format!("line {line}; {other}"),
             None if declared.contains(['×', ':', '=']) => {
@@ -42,7 +47,20 @@ impl Lowerer<'_> {
             }
             None => format!("line {line}"),
         };
+        let from = format!("{from}{stands_for}");
         format!("{text} is {shape} ({from})")
+    }
+
+    /// "; x is D×1, line 1": the symbol that another name stands for, as in `a_0 = x`.
+    fn alias(&self, key: &str, n: NodeId) -> String {
+        let same = |(k, m): &(&String, &Meaning)| {
+            k.as_str() != key && **m == Meaning::Node(n)
+        };
+        let symbol = matches!(self.g[n].op, Op::Symbol(_));
+        let found = self.names.iter().find(same).filter(|_| symbol);
+        let Some((other, _)) = found else { return String::new() };
+        let place = self.origins.places.get(other).copied().unwrap_or_default();
+        format!("; {other} is {}, line {}", self.shape(n), self.line(place))
     }
 
     /// "also forced by line 1: z1 = W1 x + b1, W1 Da×Dx": another product that the symbol is in.
@@ -340,10 +358,16 @@ impl Lowerer<'_> {
         }
         let mut d =
             Diagnostic::error(Code::N1, span, format!("`{written}` is not known"));
-        let names = self.known_names(scope);
+        let mut names = self.known_names(scope);
         if let Some((a, b)) = split_product(key, &names) {
             let with = format!("{a} {b}");
             d = d.fix(format!("a product: {with}"), vec![Edit { span, with }]);
+        }
+        let rest = self.origins.text.get(span.end as usize..).unwrap_or("");
+        if rest.starts_with('(') {
+            let called = self.functions.all.iter().flat_map(crate::functions::names);
+            names.extend(called.map(str::to_string));
+            names.extend(super::calls::builtin_names().map(str::to_string));
         }
         let all: Vec<&str> = names.iter().map(String::as_str).collect();
         if let Some(near) = nearest(key, &all) {
@@ -387,6 +411,14 @@ fn strip(e: &Expr) -> &Expr {
     match &e.kind {
         ExprKind::Paren(x) | ExprKind::Transpose(x) => strip(x),
         _ => e,
+    }
+}
+
+/// Whether every name stands in the file as it is meant (not so in a repeated line of a loop).
+fn as_written(e: &Expr, text: &str) -> bool {
+    match &e.kind {
+        ExprKind::Name(n) => n.span.of(text).trim() == n.written,
+        _ => super::children(e).into_iter().all(|c| as_written(c, text)),
     }
 }
 

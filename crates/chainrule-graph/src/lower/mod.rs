@@ -70,6 +70,8 @@ pub(crate) struct Lowerer<'a> {
     /// Equations that come later: for "used before it is defined".
     pub later: Vec<String>,
     pub origins: Origins,
+    /// The call whose body is being put in: nodes of the body stem from it.
+    pub site: Option<Span>,
     /// Symbols that are targets.
     pub targets: BTreeSet<crate::graph::SymId>,
 }
@@ -109,6 +111,7 @@ impl<'a> Lowerer<'a> {
             example_loss: None,
             later: Vec::new(),
             origins: Origins::default(),
+            site: None,
             targets: BTreeSet::new(),
         }
     }

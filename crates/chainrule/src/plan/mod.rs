@@ -347,6 +347,13 @@ fn regions(
 }
 
 impl Plan {
+    /// Each learned symbol's first place in [`Machine::parameters`] and its number of entries.
+    ///
+    /// [`Machine::parameters`]: crate::run::Machine::parameters
+    pub fn learned_slices(&self) -> impl Iterator<Item = (SymId, usize, usize)> {
+        self.learned.iter().zip(&self.slices).map(|(s, (at, len))| (*s, *at, *len))
+    }
+
     /// Symbols that an optimiser changes, in the order of the regions.
     #[must_use]
     pub fn learned(&self) -> &[SymId] {

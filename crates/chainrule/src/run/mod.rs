@@ -13,6 +13,7 @@ mod load;
 mod update;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chainrule_graph::graph::{NodeId, SymId};
 use chainrule_kernels::{Program, Real, Team};
@@ -186,6 +187,30 @@ impl<T: Real> Machine<T> {
             }
         }
         None
+    }
+
+    /// Seconds that each step takes, the best of some turns; state moves only in the first.
+    pub fn profile(&mut self, turns: usize) -> Vec<f64> {
+        let plan = Arc::clone(&self.plan);
+        let mut best = vec![f64::INFINITY; plan.steps.len()];
+        for turn in 0..turns {
+            for (i, step) in plan.steps.iter().enumerate() {
+                if turn > 0 && step.once {
+                    continue;
+                }
+                let around = Around {
+                    team: &self.team,
+                    index: &self.index,
+                    key: self.key,
+                    m: self.m,
+                };
+                let clock = Instant::now();
+                let arena = &mut self.memory[self.start..];
+                exec::step(arena, &self.ready[i], program(step), &around);
+                best[i] = best[i].min(clock.elapsed().as_secs_f64());
+            }
+        }
+        best
     }
 
     /// The value of a node that the plan keeps: example by example, each row by row.

@@ -91,6 +91,12 @@ impl UpdateRule {
         Ok(Self { steps, host_ops, buffers, states, arguments })
     }
 
+    /// How many steps an update takes.
+    #[must_use]
+    pub fn passes(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Places for `n` parameters from `theta`, gradients from `grad`, states from `states`,
     /// `stride` apart, and scratch from `scratch`.
     pub(crate) fn place(

@@ -57,6 +57,8 @@ pub struct Case {
     /// Classes of one-hot symbols.
     pub classes: BTreeMap<SymId, Vec<u32>>,
     pub running: BTreeMap<u32, (Mat, Mat)>,
+    /// Roots besides objective, loss and gradients.
+    pub keep: Vec<NodeId>,
 }
 
 pub fn module(text: &str) -> Module {
@@ -80,6 +82,7 @@ pub fn case(text: &str, sizes: &[(&str, usize)], m: usize, form: Form) -> Case {
         values: BTreeMap::new(),
         classes: BTreeMap::new(),
         running: BTreeMap::new(),
+        keep: Vec::new(),
     };
     for s in &module.symbols {
         let (r, c) = s.shape.under(&case.sizes).expect("sizes");
@@ -180,11 +183,31 @@ impl Case {
         env
     }
 
+    fn kept(&self) -> Vec<NodeId> {
+        [self.masks(), self.keep.clone()].concat()
+    }
+
+    /// Planned f64 = `eval` for every root, nothing else.
+    pub fn check_f64(&self, seed: u64) {
+        let mut machine =
+            self.machine::<f64>(self.plan(Purpose::Train, true, &self.keep), 1, self.m);
+        machine.run();
+        let roots = self.roots();
+        let want = eval_roots(&self.x.graph, &self.env(None, self.m), &roots);
+        for &r in &roots {
+            let want = flat(want[r.0 as usize].as_ref().expect("a value"));
+            let got = machine.value(r).expect("a kept root");
+            let words = || format!("seed {seed} {}", self.words(r, true, self.m));
+            near(&got, &want, 1e-10, 1e-3, &words);
+        }
+    }
+
     pub fn roots(&self) -> Vec<NodeId> {
         let mut roots = vec![self.x.objective];
         roots.extend(self.x.loss);
 
         roots.extend(self.x.gradients.iter().map(|(_, n)| *n));
+        roots.extend(&self.keep);
         roots
     }
 
@@ -201,7 +224,7 @@ impl Case {
     }
 
     pub fn check_at(&self, indexed: bool, m: usize, team: usize) {
-        let keep = self.masks();
+        let keep = self.kept();
         let mut machine =
             self.machine::<f64>(self.plan(Purpose::Train, indexed, &keep), team, m);
         machine.run();
@@ -221,7 +244,7 @@ impl Case {
     }
 
     fn words(&self, r: NodeId, indexed: bool, m: usize) -> String {
-        let plan = self.plan(Purpose::Train, indexed, &self.masks());
+        let plan = self.plan(Purpose::Train, indexed, &self.kept());
         let lines: Vec<String> = plan
             .describe(&self.x.named)
             .iter()
@@ -246,8 +269,11 @@ impl Case {
     /// All bits are equal for 1, 2, 3 and 8 threads.
     pub fn same_bits(&self) {
         let run = |team: usize| {
-            let mut machine =
-                self.machine::<f32>(self.plan(Purpose::Train, true, &[]), team, self.m);
+            let mut machine = self.machine::<f32>(
+                self.plan(Purpose::Train, true, &self.keep),
+                team,
+                self.m,
+            );
             machine.run();
             let bits = |r: NodeId| {
                 let v = machine.value(r).expect("kept");
@@ -303,5 +329,5 @@ pub fn built(
         output: None,
     };
     let (classes, running) = (BTreeMap::new(), BTreeMap::new());
-    Case { x, sizes, m, batch: None, values, classes, running }
+    Case { x, sizes, m, batch: None, values, classes, running, keep: Vec::new() }
 }

@@ -1,7 +1,10 @@
 //! Tests of the library through its public face, one module a kind.
 
 mod common;
+mod differences;
 mod exams;
 mod planned;
 mod random;
 mod runs;
+mod shared_data;
+mod suite;

@@ -152,3 +152,29 @@ fn evaluation_form_uses_running_statistics() {
          n = dropout(batch_norm(W1 x), 0.5)\nL = half_mse(t, v tanh(n))\nminimize mean(L)\n";
     case(text, &[("D", 4), ("H", 6)], 5, Form::Evaluation).check();
 }
+
+/// A file that writes the whole batch as a matrix: m is the batch dimension.
+fn check_matrices(text: &str, sizes: &[(&str, usize)], m: usize) {
+    let mut sizes = sizes.to_vec();
+    sizes.push(("m", m));
+    let mut case = case(text, &sizes, m, Form::Training);
+    case.batch = Some("m".to_string());
+    case.check();
+}
+
+#[test]
+fn batches_as_columns_and_as_rows() {
+    check_matrices(
+        "examples: columns\nX : D×m\nY : K×m\nW1 : H×D\nb1 : H\nW2 : K×H\nb2 : K\ntrainable: W1 b1 W2 b2\n\
+         Z1 = W1 X + b1\nA1 = relu(Z1)\nZ2 = W2 A1 + b2\nP = softmax(Z2)\n\
+         minimize J = -1/m sum(Y ⊙ log(P))\n",
+        &[("D", 4), ("H", 6), ("K", 3)],
+        5,
+    );
+    check_matrices(
+        "examples: rows\nX : m×D\nY : m×K\nW1 : D×H\nb1 : 1×H\nW2 : H×K\ntrainable: W1 b1 W2\n\
+         A1 = tanh(X W1 + b1)\nE = A1 W2 - Y\nminimize J = 1/m ‖E‖²\n",
+        &[("D", 4), ("H", 6), ("K", 3)],
+        5,
+    );
+}
