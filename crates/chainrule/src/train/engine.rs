@@ -104,7 +104,8 @@ impl<'a> Planned<'a> {
             rows,
             index: &self.index,
             batch: batch.as_deref(),
-            keep: &[],
+            // The metric of the training part looks at it.
+            keep: x.output.as_slice(),
             learned: &[],
         };
         let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
