@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use chainrule::data::{Proposal, Task, propose, read_guessing};
 
 use crate::failure::Failure;
-use crate::screen::Screen;
 use crate::template::{self, Activation, Network};
 use crate::{report, writing};
 
@@ -17,7 +16,7 @@ pub(super) fn write(
     table: &Path,
     target: Option<&str>,
     force: bool,
-    screen: &Screen,
+    say: &dyn Fn(&str),
 ) -> Result<PathBuf, Failure> {
     let Some(name) = table.to_str() else {
         return Err(Failure::Usage("--data: the path has to be UTF-8 text".to_owned()));
@@ -27,14 +26,14 @@ pub(super) fn write(
     let path = PathBuf::from(format!("{}.chain", stem(table)));
     let text = network(&proposal, source.rows).text();
     for reason in &proposal.reasons {
-        screen.say(&format!("{}\n", report::clean(reason)));
+        say(&report::clean(reason));
     }
     let same = std::fs::read(&path).is_ok_and(|there| there == text.as_bytes());
     if same {
-        screen.say(&format!("{} is as it would be written now\n", path.display()));
+        say(&format!("{} is as it would be written now", path.display()));
     } else {
         writing::whole(&path, &text, force)?;
-        screen.say(&format!("wrote {}; change it and train it again\n", path.display()));
+        say(&format!("wrote {}; change it and train it again", path.display()));
     }
     Ok(path)
 }

@@ -11,6 +11,7 @@ mod man;
 mod new;
 mod optimizers;
 mod overrides;
+mod plan;
 mod predict;
 mod scores;
 mod shapes;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Measure a trained model on rows whose answer is known
     Evaluate(evaluate::Args),
+    /// List the steps of the planned program
+    Plan(plan::Args),
     /// Write a file to begin with
     New(new::Args),
     /// List the activations, losses and other functions, each as an equation
@@ -59,6 +62,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Train(args) => train::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
+        Command::Plan(args) => plan::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),
         Command::Optimizers(args) => optimizers::run(&args, screen),

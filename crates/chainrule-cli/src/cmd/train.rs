@@ -36,10 +36,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TABLE")]
     data: Option<PathBuf>,
     /// The column to predict [default: one called target, label, class or y, else the last]
-    #[arg(long, value_name = "COLUMN", requires = "data")]
+    #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
     /// With --data: write over a file of equations that is there
-    #[arg(long, requires = "data")]
+    #[arg(long)]
     force: bool,
     /// Put another value for something that the file names
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -71,10 +71,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
+    if args.data.is_none() && (args.target.is_some() || args.force) {
+        let words = "--target and --force go with --data; a file says its target itself";
+        return Err(Failure::Usage(words.to_owned()));
+    }
     let path = match (&args.file, &args.data) {
         (Some(file), _) => file.clone(),
         (None, Some(table)) => {
-            begin::write(table, args.target.as_deref(), args.force, screen)?
+            let say = |words: &str| {
+                if !args.quiet {
+                    screen.say(&format!("{words}\n"));
+                }
+            };
+            begin::write(table, args.target.as_deref(), args.force, &say)?
         }
         (None, None) => return Err(Failure::Usage("a file, or --data".to_owned())),
     };

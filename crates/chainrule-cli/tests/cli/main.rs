@@ -9,5 +9,6 @@ mod explain;
 mod listing;
 mod new;
 mod output;
+mod plan;
 mod support;
 mod training;

@@ -84,7 +84,15 @@ fn settings_of_the_command_line_win() {
 fn the_threads_do_not_change_a_bit_of_the_predictions() {
     let place = place();
     let predictions = |threads: &str| {
-        let ran = place.run(&["train", "t.chain", "-q", "--threads", threads, "--out", threads]);
+        let ran = place.run(&[
+            "train",
+            "t.chain",
+            "-q",
+            "--threads",
+            threads,
+            "--out",
+            threads,
+        ]);
         assert_eq!(ran.status, 0, "{ran:?}");
         place.run(&["predict", &format!("{threads}/t-1.safetensors"), "t.csv"]).out
     };
