@@ -53,7 +53,8 @@ fn a_crate_outside_the_workspace_trains() {
          [workspace]\n"
     );
     std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-    std::fs::copy(here.join("../../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    std::fs::copy(here.join("../../Cargo.lock"), folder.path().join("Cargo.lock"))
+        .unwrap();
     std::fs::create_dir(folder.path().join("src")).unwrap();
     std::fs::write(folder.path().join("src/main.rs"), MAIN).unwrap();
     let run = Command::new(env!("CARGO"))
