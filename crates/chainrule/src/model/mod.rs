@@ -56,7 +56,7 @@ use crate::train::{self, Control, Event, Measure, Settings};
 pub use evaluate::Evaluation;
 pub use options::Options;
 pub use predict::{Prediction, Rows};
-pub(crate) use roles::{WEIGHT, batch_dim, data_symbols};
+pub(crate) use roles::{WEIGHT, batch_dim, data_symbols, sizes as sizes_of};
 pub use summary::Summary;
 pub use trained::Trained;
 
