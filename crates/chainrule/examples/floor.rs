@@ -116,6 +116,23 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         for (line, time) in lines.iter().zip(machine.profile(1000)) {
             println!("  {:6.2} µs  {} -> {:?}", time * 1e6, line.what, line.names);
         }
+        let best = |f: &mut dyn FnMut()| {
+            let mut best = f64::INFINITY;
+            for _ in 0..1000 {
+                let clock = Instant::now();
+                f();
+                best = best.min(clock.elapsed().as_secs_f64());
+            }
+            best * 1e6
+        };
+        let rows: Vec<u32> =
+            (0..c.batch as u32).map(|r| r * 97 % c.rows as u32).collect();
+        let dense = BatchSource::Dense { values: &data.x, cols: c.widths[0] };
+        println!("  {:6.2} µs  load", best(&mut || machine.load(input, dense, &rows)));
+        println!("  {:6.2} µs  run", best(&mut || machine.run()));
+        let clock = Clock { t: 1.0, epoch: 1.0, total: 1.0, lr_scale: 0.0 };
+        println!("  {:6.2} µs  update", best(&mut || machine.update(clock)));
+        machine.reset_states();
     }
     let draws = Draws::new(1, 3);
     let mut t = 0.0;

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(epochs, 300);
     let path = std::path::Path::new("xor.safetensors");
     trained.save(path)?;
-    let p = Trained::load(path)?.predict(&[0.0, 1.0, 1.0, 1.0][..])?;
+    let p = Trained::load(path)?.predict(&[0.0, 1.0, 1.0, 1.0])?;
     println!("{:?} {:?}", p.class(0), p.class(1));
     Ok(())
 }
@@ -53,7 +53,8 @@ fn a_crate_outside_the_workspace_trains() {
          [workspace]\n"
     );
     std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-    std::fs::copy(here.join("../../Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    std::fs::copy(here.join("../../Cargo.lock"), folder.path().join("Cargo.lock"))
+        .unwrap();
     std::fs::create_dir(folder.path().join("src")).unwrap();
     std::fs::write(folder.path().join("src/main.rs"), MAIN).unwrap();
     let run = Command::new(env!("CARGO"))

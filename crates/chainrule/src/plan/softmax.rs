@@ -8,6 +8,9 @@ use chainrule_graph::graph::{Axis, Binary, Unary};
 use crate::plan::build::reduced;
 use crate::plan::ir::{IOp, Id, Ir};
 
+/// Entries of a row below which the row kernels do not pay.
+const NARROW: usize = 128;
+
 impl Ir {
     /// z and the axis, if `e` = exp(z − max z).
     fn exp_below_max(&self, e: Id) -> Option<(Id, Axis)> {
@@ -30,7 +33,19 @@ impl Ir {
         let IOp::Sum(axis) = self[s].op else { return None };
         let e = self[s].args[0];
         let (z, over) = self.exp_below_max(e)?;
-        (over == axis).then_some((z, axis, e))
+        (over == axis && !self.is_narrow(z, axis)).then_some((z, axis, e))
+    }
+
+    /// Few entries a row: the expansion's own passes, which run along all rows, are faster
+    /// than a kernel that goes row by row.
+    fn is_narrow(&self, z: Id, axis: Axis) -> bool {
+        let [r, c] = self[z].size;
+        let row = match axis {
+            Axis::All => r.times(c),
+            Axis::Rows => r,
+            Axis::Cols => c,
+        };
+        !row.grows() && row.at(0) < NARROW
     }
 
     pub(crate) fn unspread(&self, a: Id) -> Id {
