@@ -20,11 +20,17 @@ const TRIED: usize = 240;
 
 /// Adds proven fixes to the shape errors of a file.
 pub(crate) fn add_fixes(text: &str, overrides: &[Override], all: &mut [Diagnostic]) {
-    let errors = all.iter().filter(|d| d.severity == Severity::Error).count();
+    let mut errors: Vec<Span> = all
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .map(|d| d.span)
+        .collect();
+    // A line of a loop fails in every round, at one place.
+    errors.dedup();
     let shape =
         |d: &Diagnostic| matches!(d.code, Code::S1 | Code::S2 | Code::S3 | Code::S6);
     let wanted = |d: &&mut Diagnostic| d.severity == Severity::Error && shape(d);
-    if errors == 0 || errors > 4 || !all.iter().any(shape) {
+    if errors.len() > 4 || !all.iter().any(shape) {
         return;
     }
     let source = Source::new(text, overrides);
@@ -52,7 +58,25 @@ struct Use {
     span: Span,
     /// The equation that it stands in.
     statement: Span,
+    /// The index of the sum that it stands under.
+    index: Option<String>,
     lhs: String,
+}
+
+impl Use {
+    /// The symbol of an element: `y` of `y_i` under a sum over i.
+    fn base(&self) -> &str {
+        let index = self.index.as_ref().map(|i| format!("_{i}"));
+        index.and_then(|i| self.key.strip_suffix(&i)).unwrap_or(&self.key)
+    }
+
+    /// How a name stands in this place: as an element under a sum.
+    fn written_as(&self, k: &Known) -> String {
+        match &self.index {
+            Some(i) => format!("{}_{i}", k.written),
+            None => k.written.clone(),
+        }
+    }
 }
 
 /// A name that could stand somewhere.
@@ -74,6 +98,8 @@ struct Source<'t> {
     uses: Vec<Use>,
     known: Vec<Known>,
     counts: BTreeMap<String, usize>,
+    /// The letter of the file's loops.
+    letter: Option<String>,
 }
 
 /// What a fix does; the order is the rank.
@@ -106,6 +132,7 @@ impl<'t> Source<'t> {
             uses: Vec::new(),
             known: Vec::new(),
             counts: BTreeMap::new(),
+            letter: letter_of(text),
         };
         out.read(&file);
         out.file = file;
@@ -126,9 +153,10 @@ impl<'t> Source<'t> {
                 }
                 StatementKind::Equation(e) => {
                     let before = self.uses.len();
-                    uses_of(&e.value, *span, &e.name.key, &mut self.uses);
+                    let index = e.index.as_ref().map(|n| n.key.as_str());
+                    uses_of(&e.value, (*span, &e.name.key), index, &mut self.uses);
                     for u in &self.uses[before..] {
-                        *self.counts.entry(u.key.clone()).or_default() += 1;
+                        *self.counts.entry(u.base().to_string()).or_default() += 1;
                     }
                     self.name(&e.name, true);
                 }
@@ -153,20 +181,27 @@ impl<'t> Source<'t> {
 
     /// In a line of a loop a name is written with the loop's letter: `W_l`, `a_{l-1}`.
     fn families(&mut self) {
-        let tokens = crate::syntax::names_in(self.text);
+        let Some(l) = self.letter.clone() else { return };
+        let end = format!("_{l}");
         let mut bases: Vec<(String, Span)> = Vec::new();
-        for (span, written) in &tokens {
-            let Some(base) = written.strip_suffix("_l") else { continue };
+        for (span, written) in crate::syntax::names_in(self.text) {
+            let Some(base) = written.strip_suffix(&end) else { continue };
             if bases.iter().all(|(b, _)| b != base) {
-                bases.push((base.to_string(), *span));
+                bases.push((base.to_string(), span));
             }
         }
         for (base, place) in bases {
-            for written in [format!("{base}_l"), format!("{base}_{{l-1}}")] {
+            for written in [format!("{base}_{l}"), format!("{base}_{{{l}-1}}")] {
                 let key = written.clone();
                 self.known.push(Known { key, written, place, equation: false });
             }
         }
+    }
+
+    /// Whether a name is written with the loop's letter.
+    fn has_letter(&self, written: &str) -> bool {
+        let Some(l) = &self.letter else { return false };
+        written.ends_with(&format!("_{l}")) || written.contains(&format!("_{{{l}"))
     }
 
     fn line(&self, span: Span) -> usize {
@@ -199,21 +234,44 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The tree with edits made in it; `None` where only the text can be edited (in a loop).
+    /// The tree with edits made in it, in every round of a loop; `None` where only the text can
+    /// be edited.
     fn edited(&self, edits: &[Edit]) -> Option<File> {
         let touched = |s: &Statement, e: &Edit| {
             s.span.start <= e.span.start && e.span.end <= s.span.end
         };
         let mut file = self.file.clone();
         for e in edits {
-            let mut at = file.statements.iter_mut().filter(|s| touched(s, e));
-            let (one, more) = (at.next()?, at.next());
-            let StatementKind::Equation(q) = &mut one.kind else { return None };
-            if more.is_some() || !edit_tree(&mut q.value, e) {
+            let mut done = false;
+            for s in file.statements.iter_mut().filter(|s| touched(s, e)) {
+                let StatementKind::Equation(q) = &mut s.kind else { return None };
+                let with = self.in_round(&e.with, &q.name)?;
+                let one = Edit { span: e.span, with };
+                done |= edit_tree(&mut q.value, &one);
+            }
+            if !done {
                 return None;
             }
         }
         Some(file)
+    }
+
+    /// `a_{l-1}` as it is called in the round of the equation of this name.
+    fn in_round(&self, written: &str, lhs: &Name) -> Option<String> {
+        let Some(l) = self.letter.as_ref().filter(|_| self.has_letter(written)) else {
+            return Some(written.to_string());
+        };
+        if !lhs.span.of(self.text).ends_with(&format!("_{l}")) {
+            return None;
+        }
+        let number = lhs.written.rsplit_once('_')?.1;
+        let round: usize = number.trim_matches(['{', '}']).parse().ok()?;
+        let before = format!("_{}", round.checked_sub(1)?);
+        let text = written.replace(&format!("_{{{l}-1}}"), &before);
+        Some(match text.strip_suffix(&format!("_{l}")) {
+            Some(base) => format!("{base}_{round}"),
+            None => text,
+        })
     }
 
     /// "z2 = W2 a1 + b2      a1 is Da×1 (line 2); then every later line fits".
@@ -235,7 +293,9 @@ impl<'t> Source<'t> {
             .filter(|u| u.statement.start <= d.span.start && d.span.end <= u.statement.end)
             .collect();
         let start = here.first().map_or(d.span.start, |u| u.statement.start);
-        for u in self.uses.iter().filter(|u| u.statement.start <= start) {
+        let line = self.line(d.span);
+        // In a loop the line goes round: what stands later in it comes earlier, too.
+        for u in self.uses.iter().filter(|u| self.line(u.statement) <= line) {
             let failing = u.statement.start == start;
             for k in self.known.iter().filter(|k| self.visible(k, u)) {
                 out.extend(self.replacement(d, u, k, failing));
@@ -250,15 +310,28 @@ impl<'t> Source<'t> {
         out
     }
 
-    /// Whether a name has a meaning in the line of this use, and could be meant there.
+    /// Whether a name has a meaning in the line of this use, and could be meant there: in a line
+    /// of a loop nobody writes `a_3`, outside of one nobody writes `a_l`.
     fn visible(&self, k: &Known, u: &Use) -> bool {
-        let looped = self.text[..u.statement.end as usize]
-            .get(u.statement.start as usize..)
-            .is_some_and(|t| t.contains("_l") || t.contains("{l"));
-        let letter = k.written.contains("_l") || k.written.contains("{l");
+        let statement = u.statement.of(self.text);
+        let looped = match &self.letter {
+            Some(l) => {
+                statement.contains(&format!("_{l}"))
+                    || statement.contains(&format!("_{{{l}"))
+            }
+            None => false,
+        };
+        let numbered = k.written.rsplit_once('_').is_some_and(|(base, n)| {
+            n.chars().all(|c| c.is_ascii_digit())
+                && self.known.iter().any(|o| {
+                    self.has_letter(&o.written)
+                        && o.written.rsplit_once('_').is_some_and(|(b, _)| b == base)
+                })
+        });
         let earlier = !k.equation || k.place.start < u.statement.start;
-        let same = k.key == u.key || k.written == u.span.of(self.text);
-        earlier && !same && (!letter || looped)
+        let same = u.written_as(k) == u.span.of(self.text);
+        let form = if self.has_letter(&k.written) { looped } else { !(looped && numbered) };
+        earlier && !same && form
     }
 
     fn replacement(
@@ -270,8 +343,7 @@ impl<'t> Source<'t> {
     ) -> Option<Candidate> {
         let count = |key: &str| self.counts.get(key).copied().unwrap_or(0);
         let written = |w: &str| self.uses.iter().any(|u| u.span.of(self.text) == w);
-        let letter = k.written.contains("_l") || k.written.contains("{l");
-        let unused = match letter {
+        let unused = match self.has_letter(&k.written) {
             true => !written(&k.written),
             false => count(&k.key) == 0,
         };
@@ -279,11 +351,11 @@ impl<'t> Source<'t> {
             return None;
         }
         let kind = if unused { Kind::Forgotten } else { Kind::Other };
-        let single = count(&u.key) < 2;
+        let single = count(u.base()) < 2;
         let gap = self.line(k.place).abs_diff(self.line(u.span));
         let distance = if failing { distance_to(d, u.span) } else { 3 };
         let layer = digits(&u.lhs) != digits(&k.key);
-        let edits = vec![Edit { span: u.span, with: k.written.clone() }];
+        let edits = vec![Edit { span: u.span, with: u.written_as(k) }];
         Some(Candidate { edits, rank: (kind, single, distance, layer, gap) })
     }
 
@@ -349,6 +421,15 @@ fn distance_to(d: &Diagnostic, span: Span) -> usize {
     }
 }
 
+/// The letter of `for l = 1..3`.
+fn letter_of(text: &str) -> Option<String> {
+    let (_, rest) = text.lines().find_map(|l| l.split_once("for "))?;
+    let (letter, _) = rest.split_once('=')?;
+    let letter = letter.trim();
+    let plain = !letter.is_empty() && letter.chars().all(char::is_alphabetic);
+    plain.then(|| letter.to_string())
+}
+
 /// The layer that a name belongs to: the digits of `W2`.
 fn digits(key: &str) -> String {
     key.chars().filter(char::is_ascii_digit).collect()
@@ -371,13 +452,17 @@ fn edit_tree(e: &mut Expr, edit: &Edit) -> bool {
     children_mut(e).into_iter().any(|c| edit_tree(c, edit))
 }
 
-/// Every symbol of an expression; an element `y_i` of a sum is left as it is.
-fn uses_of(e: &Expr, statement: Span, lhs: &str, out: &mut Vec<Use>) {
+/// Every symbol of an expression, with the index that is open there.
+fn uses_of(e: &Expr, at: (Span, &str), index: Option<&str>, out: &mut Vec<Use>) {
     if let ExprKind::Name(n) = &e.kind {
-        let (key, span) = (n.key.clone(), n.span);
-        out.push(Use { key, span, statement, lhs: lhs.to_string() });
+        let (key, span, statement) = (n.key.clone(), n.span, at.0);
+        let (lhs, index) = (at.1.to_string(), index.map(str::to_string));
+        out.push(Use { key, span, statement, lhs, index });
+    }
+    if let ExprKind::Sum { index, body, .. } = &e.kind {
+        return uses_of(body, at, Some(&index.key), out);
     }
     for c in children(e) {
-        uses_of(c, statement, lhs, out);
+        uses_of(c, at, index, out);
     }
 }

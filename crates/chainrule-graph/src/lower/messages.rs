@@ -37,7 +37,7 @@ impl Lowerer<'_> {
     }
 
     /// "W2 is K×Da (line 8: W2 : K×Da)".
-    fn origin(&self, (e, n): Operand<'_>) -> String {
+    pub(crate) fn origin(&self, (e, n): Operand<'_>) -> String {
         let shape = self.shape(n);
         let text = self.said(e);
         let ExprKind::Name(name) = &strip(e).kind else {

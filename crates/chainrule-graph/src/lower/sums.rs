@@ -296,6 +296,7 @@ impl Lowerer<'_> {
         let text =
             format!("inside a sum over `{index}` stands {}, not a number", self.shape(x));
         let d = Diagnostic::error(Code::S3, e.span, text)
+            .label(e.span, self.origin((e, x)))
             .hint(format!("write an element of it, such as `a_{index}` or `a[{index}]`"));
         self.error(d)
     }

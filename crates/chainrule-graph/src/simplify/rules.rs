@@ -585,21 +585,47 @@ fn scaled_cases(s: &mut Simplifier<'_, '_>, factor: NodeId, n: NodeId) -> Option
     Some(s.node(Op::Select, &[c, x, y], span))
 }
 
-/// a if c else (x if c else y) = a if c else y, and the same in the first case.
+/// Inside a case its condition is known: (k (x if c else 0)) if c else y = k x if c else y.
 fn same_case_inside(s: &mut Simplifier<'_, '_>, args: &[NodeId]) -> Option<NodeId> {
-    let inside = |n: NodeId, k: usize| match s.look(n)? {
-        (Op::Select, inner) if inner[0] == args[0] => Some(inner[k]),
-        _ => None,
-    };
-    let (first, second) = (inside(args[1], 1), inside(args[2], 2));
-    if first.is_none() && second.is_none() {
+    let x = assuming(s, args[1], (args[0], true), 8);
+    let y = assuming(s, args[2], (args[0], false), 8);
+    if x.is_none() && y.is_none() {
         return None;
     }
-    let (x, y) = (first.unwrap_or(args[1]), second.unwrap_or(args[2]));
+    let (x, y) = (x.unwrap_or(args[1]), y.unwrap_or(args[2]));
     let wide = |n: NodeId| !s.scalar(n);
     let kept = wide(args[0]) || wide(x) || wide(y) || !args.iter().any(|&a| wide(a));
     let span = s.g[args[1]].span;
     kept.then(|| s.node(Op::Select, &[args[0], x, y], span))
+}
+
+/// A value where a condition holds (or does not); `None` if that changes nothing.
+fn assuming(
+    s: &mut Simplifier<'_, '_>,
+    n: NodeId,
+    known: (NodeId, bool),
+    depth: usize,
+) -> Option<NodeId> {
+    let (op, args) = s.look(n)?;
+    let (op, args) = (op.clone(), args.to_vec());
+    match op {
+        Op::Select if args[0] == known.0 => {
+            let taken = args[if known.1 { 1 } else { 2 }];
+            Some(assuming(s, taken, known, depth).unwrap_or(taken))
+        }
+        Op::Unary(_) | Op::Binary(_) | Op::Select if depth > 0 => {
+            let new: Vec<Option<NodeId>> =
+                args.iter().map(|&a| assuming(s, a, known, depth - 1)).collect();
+            if new.iter().all(Option::is_none) {
+                return None;
+            }
+            let args: Vec<NodeId> =
+                new.iter().zip(&args).map(|(n, a)| n.unwrap_or(*a)).collect();
+            let span = s.g[n].span;
+            Some(s.node(op, &args, span))
+        }
+        _ => None,
+    }
 }
 
 fn cases(

@@ -164,31 +164,37 @@ pub(crate) fn value(m: &Module, g: &Graph, n: NodeId, env: &Env) -> Option<Value
 }
 
 /// The derivative of every entry of `top` by entry `i` of `by`, with Richardson's step; `None`
-/// at a kink.
+/// where two such steps disagree (a kink, or a bend that jumps, lies between them).
 pub(crate) fn difference(f: &mut Function, x: &Mat, i: usize) -> Option<Vec<f64>> {
     let h = 1e-3;
-    let at = |f: &mut Function, d: f64| {
+    let mut at = |d: f64| {
         let mut y = x.clone();
         y.data[i] += d;
         f.at(&y)
     };
-    let (center, p, q) = (f.at(x)?, at(f, h)?, at(f, -h)?);
-    let (r, s) = (at(f, h / 2.0)?, at(f, -h / 2.0)?);
+    let center = at(0.0)?;
+    let widths = [h, h / 2.0, h / 4.0];
+    let mut sides = Vec::new();
+    for w in widths {
+        sides.push((at(w)?, at(-w)?));
+    }
     let mut out = Vec::new();
     for k in 0..center.data.len() {
-        let wide = (p.data[k] - q.data[k]) / (2.0 * h);
-        let narrow = (r.data[k] - s.data[k]) / h;
-        let bend = (r.data[k] - 2.0 * center.data[k] + s.data[k]).abs() / (h / 2.0);
-        let far = (p.data[k] - 2.0 * center.data[k] + q.data[k]).abs() / h;
-        // A slope that bends, not jumps, still spoils the step's error.
-        if (wide - narrow).abs() > 1e-4 * narrow.abs().max(1.0) {
-            return None;
-        }
+        let slope = |j: usize| {
+            (sides[j].0.data[k] - sides[j].1.data[k]) / (2.0 * widths[j])
+        };
+        let bend = |j: usize| {
+            let sum = sides[j].0.data[k] + sides[j].1.data[k];
+            (sum - 2.0 * center.data[k]).abs() / widths[j]
+        };
+        let first = (4.0 * slope(1) - slope(0)) / 3.0;
+        let second = (4.0 * slope(2) - slope(1)) / 3.0;
+        let apart = (first - second).abs() > 2e-8 * second.abs().max(1.0);
         // Smooth: the bend shrinks with the step. At a kink it stays.
-        if bend > 0.75 * far && far > 1e-2 {
+        if apart || (bend(2) > 0.75 * bend(1) && bend(1) > 1e-2) {
             return None;
         }
-        out.push((4.0 * narrow - wide) / 3.0);
+        out.push(second);
     }
     Some(out)
 }
