@@ -156,18 +156,25 @@ impl<'a> Check<'a> {
             let value = all[self.objective.0 as usize].as_ref()?.of(0).data[0];
             value.is_finite().then_some(value)
         };
-        let h = 1e-3;
-        let (a, b, c, d, e) = (at(-h)?, at(-h / 2.0)?, at(0.0)?, at(h / 2.0)?, at(h)?);
-        let expected = (8.0 * (d - b) - (e - a)) / (6.0 * h);
-        let wide = (e - a) / (2.0 * h);
-        let scale = found.abs().max(expected.abs()).max(c.abs() * 1e-3).max(1e-3);
+        let widths = [4e-4, 2e-4, 1e-4];
+        let center = at(0.0)?;
+        let (mut slopes, mut bends) = (Vec::new(), Vec::new());
+        for h in widths {
+            let (up, down) = (at(h)?, at(-h)?);
+            slopes.push((up - down) / (2.0 * h));
+            bends.push((up - 2.0 * center + down).abs() / h);
+        }
+        let first = (4.0 * slopes[1] - slopes[0]) / 3.0;
+        let expected = (4.0 * slopes[2] - slopes[1]) / 3.0;
+        let scale =
+            found.abs().max(expected.abs()).max(center.abs() * 1e-3).max(1e-3);
         if (found - expected).abs() <= 1e-5 * scale {
             return Some(Ok(()));
         }
         // Differences that disagree among themselves tell of a kink, not of the gradient.
-        let smooth = (wide - expected).abs() <= 1e-3 * scale;
-        let bend = (e - 2.0 * c + a).abs() / h <= 0.1 * scale;
-        (!found.is_finite() || (smooth && bend)).then_some(Err((found, expected)))
+        let smooth = (first - expected).abs() <= 1e-6 * scale;
+        let bent = bends[2] > 0.75 * bends[1] && bends[1] > 1e-2 * scale;
+        (!found.is_finite() || (smooth && !bent)).then_some(Err((found, expected)))
     }
 
     /// A value for every symbol, mask and running average.
