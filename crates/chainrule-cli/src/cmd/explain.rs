@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
-use chainrule::explain::{Answer, Answered, AskOptions, Reply, Report, Side, ask};
+use chainrule::explain::{
+    Answer, Answered, AskOptions, Reply, Report, Side, ask, with_rows,
+};
 use chainrule::graph::diag::{Diagnostic, Severity};
 use chainrule::graph::module::Module;
 use serde_json::{Value, json};
@@ -28,6 +30,7 @@ use crate::table::pad;
   chainrule explain exam.chain --ask \"shape a1\" --examples m
   chainrule explain exam.chain --ask \"W2'\" --ask \"L'\" --update \"sgd(lr = 0.5)\" --steps 3
   chainrule explain exam.chain --ask \"dŷ[k]/dz2[i]\" --format json
+  chainrule explain digits.chain --row 3 --ask ŷ   with the numbers of a row of the data
 
 A question is a symbol (a1), an entry (W2[2,1]), a derivative (dL/dW2, dŷ/dz2, dz2[k]/da1[i]),
 a value after the steps (W2', L@3), a state of the optimiser (m(W1)), a difference quotient
@@ -59,6 +62,18 @@ pub(crate) struct Args {
     /// Shapes and gradients over so many examples: a number or a letter
     #[arg(long, value_name = "m")]
     examples: Option<String>,
+    /// Take the values of this row of the data's training part, after preprocessing (from 1)
+    #[arg(long, value_name = "I", conflicts_with = "batch")]
+    row: Option<usize>,
+    /// Take the values of these rows: 1..8
+    #[arg(long, value_name = "I..J")]
+    batch: Option<Rows>,
+    /// The form of the graph: `train` drops what dropout drops
+    #[arg(long, value_name = "FORM", default_value = "evaluate")]
+    mode: Form,
+    /// The seed of `--mode train` and of drawn starts
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
     /// Signs of ASCII only
     #[arg(long)]
     ascii: bool,
@@ -67,12 +82,40 @@ pub(crate) struct Args {
     set: Vec<Set>,
 }
 
+/// Training or evaluation (rule 17 of the language).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// Dropout drops, as in the first step of training
+    Train,
+    /// Dropout is the identity
+    Evaluate,
+}
+
+/// `3..5`, both ends included.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    from: usize,
+    to: usize,
+}
+
+impl std::str::FromStr for Rows {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ends = text.split_once("..").and_then(|(a, b)| {
+            Some(Self { from: a.trim().parse().ok()?, to: b.trim().parse().ok()? })
+        });
+        ends.ok_or_else(|| format!("expected rows such as 1..8, found `{text}`"))
+    }
+}
+
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
     let loaded = source.load(&overrides(&args.set));
     let Some(module) = loaded.module else {
         return unreadable(args, source, loaded.diagnostics, screen);
     };
+    let module = args.with_rows(module)?;
     let options = args.options();
     let questions = match args.ask.is_empty() {
         true => solution::questions(&module),
@@ -97,7 +140,21 @@ impl Args {
             freeze: self.freeze.clone(),
             round_each: self.round_each,
             examples: self.examples.clone(),
+            training: (self.mode == Form::Train).then_some(self.seed),
         }
+    }
+
+    /// The module with the rows that were asked for as its values.
+    fn with_rows(&self, module: Module) -> Result<Module, Failure> {
+        let row = self.row.map(|i| Rows { from: i, to: i });
+        let Some(rows) = row.or(self.batch) else { return Ok(module) };
+        let mut options = chainrule::Options::default();
+        for set in &overrides(&self.set) {
+            options = options.set(&set.name, &set.value);
+        }
+        let data = chainrule::Model::from_file(&self.file, options)?.load_data()?;
+        let train = &data.prepared.train;
+        Ok(with_rows(&module, train, rows.from..=rows.to, self.seed)?)
     }
 
     fn tell(
