@@ -214,7 +214,7 @@ impl<T: Forms> Run<T> {
         let height = rows.div_ceil(tiles);
         let width = widest::<V>(height) * V::LANES;
         let (first, end) = self.cols;
-        let clash = g.a_rs != 1 && g.a_rs * size_of::<T>() % SAME_SETS == 0;
+        let clash = g.a_rs != 1 && (g.a_rs * size_of::<T>()).is_multiple_of(SAME_SETS);
         let pack = clash && (end - first).div_ceil(width) >= PACK_A;
         // SAFETY: all elements named exist; rooms are large enough.
         unsafe {
