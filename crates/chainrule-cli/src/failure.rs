@@ -23,6 +23,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const WORLD: u8 = 3;
 /// Training stopped because a value was no longer finite.
 pub(crate) const NOT_FINITE: u8 = 4;
+/// Somebody stopped it.
+pub(crate) const INTERRUPTED: u8 = 130;
 /// A bug of ours.
 pub(crate) const BUG: u8 = 101;
 

@@ -7,8 +7,11 @@
 
 mod args;
 mod cmd;
+mod curve;
 mod failure;
+mod interrupt;
 mod numbers;
+mod progress;
 mod report;
 mod screen;
 mod source;

@@ -181,6 +181,13 @@ impl Diagnostic {
         self
     }
 
+    /// Adds sentences.
+    #[must_use]
+    pub fn and_notes(mut self, all: Vec<String>) -> Self {
+        self.notes.extend(all);
+        self
+    }
+
     /// Adds a way out in words.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {

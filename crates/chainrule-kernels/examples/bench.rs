@@ -134,6 +134,25 @@ fn bench_un(un: Un, name: &str, scale: f32) {
     println!("{name} {n}: {:.3} ns/entry", ns / n as f64);
 }
 
+fn bench_draws(rows: usize, cols: usize) {
+    let mut arena = numbers(rows * cols);
+    let program = Program::new(vec![Inst::Uniform { key: 0 }], vec![], vec![Src::Reg(0)]);
+    let team = Team::single();
+    let ns = time(|| {
+        let call = FusedCall {
+            rows,
+            cols,
+            inputs: &[],
+            outputs: &[Slot::new(0, cols)],
+            consts: &[],
+            key: [1, 2],
+            first_row: 0,
+        };
+        f32::fused(&team, &mut arena, &program, &call);
+    });
+    println!("{rows}×{cols}, uniform draws: {:.3} ns/entry", ns / (rows * cols) as f64);
+}
+
 fn bench_rows(rows: usize, cols: usize) {
     let n = rows * cols;
     let mut arena = numbers(2 * n + rows + cols);
@@ -265,6 +284,8 @@ fn main() {
         ] {
             bench_un(un, name, scale);
         }
+        bench_draws(128, 128);
+        bench_draws(256, 3);
         for (rows, cols) in [(256, 2), (128, 10), (128, 64), (64, 1000)] {
             bench_rows(rows, cols);
         }

@@ -1,7 +1,7 @@
 //! Runs elementwise programs: in go a [`Program`] and the places of its operands in the
 //! arena, out come its outputs, computed block by block.
 //!
-//! Every instruction is one loop of explicit vectors over a block of [`BLOCK`] elements.
+//! Every step is one loop of explicit vectors over a block of [`BLOCK`] elements.
 //! Registers are blocks of working memory that stay in the nearest cache; inputs and
 //! outputs are read and written where they lie; constants and what is the same along a
 //! block are one vector, read again and again.
@@ -14,10 +14,11 @@
 //! `Full` input: it is written there at once if that input is read no more, else from
 //! working memory at the end of the block.
 
+use crate::apply::{Place, apply};
 use crate::arena::{Base, Slot, apart, same_or_apart};
-use crate::math;
-use crate::program::{Access, Bin, FusedCall, Op, Program, Step, Un};
-use crate::rng::{Draws, philox};
+use crate::program::{Access, FusedCall, Program};
+use crate::rng::{Draws, MANY, philox_many};
+use crate::schedule::{Op, Step};
 use crate::scratch;
 use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
 use crate::team::Team;
@@ -29,14 +30,6 @@ pub(crate) const BLOCK: usize = 512;
 const NARROW: usize = 128;
 /// Instructions times elements below which waking the team costs more than it brings.
 const FORK: usize = 128 * 1024;
-
-/// An operand for the current block.
-#[derive(Clone, Copy)]
-struct Place<T> {
-    start: *mut T,
-    /// Elements from one vector to the next: 0 for one that is the same all along.
-    step: usize,
-}
 
 /// How one operand follows the blocks.
 #[derive(Clone, Copy, PartialEq)]
@@ -101,7 +94,7 @@ pub(crate) fn fused<T: Forms>(
         direct: direct_outputs(program, call),
         flat,
     };
-    let work = program.steps.len() * rows * cols;
+    let work = program.schedule.steps.len() * rows * cols;
     let parts = if work < FORK { 1 } else { layout.units().min(team.threads()) };
     team.run(parts, &|part| {
         scratch::with(layout.bytes(), |memory| {
@@ -119,7 +112,7 @@ fn check<T>(len: usize, program: &Program, call: &FusedCall<'_, T>) {
     assert_eq!(call.inputs.len(), program.inputs.len(), "inputs of a fused program");
     assert_eq!(call.outputs.len(), program.outputs.len(), "outputs of a fused program");
     assert!(call.outputs.len() <= 64, "a fused program has at most 64 outputs");
-    assert!(call.consts.len() >= program.consts, "constants of a fused program");
+    assert!(call.consts.len() >= program.schedule.consts, "constants of a fused program");
     for (slot, access) in call.inputs.iter().zip(&program.inputs) {
         let (rows, cols) = access.shape(rows, cols);
         slot.check(rows, cols, len);
@@ -146,7 +139,8 @@ fn is_flat<T>(program: &Program, call: &FusedCall<'_, T>) -> bool {
     let mut inputs = program.inputs.iter().zip(call.inputs);
     let full = inputs.all(|(access, slot)| *access != Access::Full || whole(slot));
     let spread = program.inputs.iter().any(|a| matches!(a, Access::Row | Access::Col));
-    let uniform = program.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)));
+    let uniform =
+        program.schedule.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)));
     let narrow = call.cols < NARROW && call.rows > 1;
     full && call.outputs.iter().all(whole) && (narrow || !(spread || uniform))
 }
@@ -160,9 +154,10 @@ fn flat_block(cols: usize) -> usize {
 fn direct_outputs<T>(program: &Program, call: &FusedCall<'_, T>) -> u64 {
     let mut direct = 0;
     for (i, out) in call.outputs.iter().enumerate() {
-        let mut inputs = call.inputs.iter().zip(&program.last_read);
-        let free = inputs
-            .all(|(slot, &last)| slot.offset != out.offset || last <= program.defined[i]);
+        let mut inputs = call.inputs.iter().zip(&program.schedule.last_read);
+        let free = inputs.all(|(slot, &last)| {
+            slot.offset != out.offset || last <= program.schedule.defined[i]
+        });
         direct |= u64::from(free) << i;
     }
     direct
@@ -179,16 +174,17 @@ impl<T> Layout<'_, T> {
     /// Bytes of the table, of a block per fixed operand (a spread one needs it), and of a
     /// block per register.
     fn bytes(&self) -> usize {
-        self.table_bytes() + (self.fixed() + self.program.blocks) * BLOCK * size_of::<T>()
+        self.table_bytes()
+            + (self.fixed() + self.program.schedule.blocks) * BLOCK * size_of::<T>()
     }
 
     /// Operands that are not registers.
     fn fixed(&self) -> usize {
-        self.program.inputs.len() + self.program.consts
+        self.program.inputs.len() + self.program.schedule.consts
     }
 
     fn table_bytes(&self) -> usize {
-        let places = self.fixed() + self.program.steps.len();
+        let places = self.fixed() + self.program.schedule.registers;
         (places * size_of::<Place<T>>()).next_multiple_of(64)
     }
 
@@ -223,6 +219,16 @@ impl<T: Copy> Table<T> {
     unsafe fn place(&self, place: u16) -> Place<T> {
         // SAFETY: the condition above.
         unsafe { *self.places.add(usize::from(place)) }
+    }
+
+    /// # Safety
+    /// As [`Table::place`].
+    #[inline(always)]
+    unsafe fn arguments(&self, [a, b, c, d, e]: [u16; 5]) -> [Place<T>; 5] {
+        // SAFETY: the condition above.
+        unsafe {
+            [self.place(a), self.place(b), self.place(c), self.place(d), self.place(e)]
+        }
     }
 }
 
@@ -266,20 +272,23 @@ impl<T: Elem> Layout<'_, T> {
                         0
                     }
                     Follow::SpreadRow => {
-                        for j in 0..self.block.min(self.cols) {
-                            *fill.add(j) = *source.add(j % self.call.cols);
+                        let (cols, n) = (self.call.cols, self.block.min(self.cols));
+                        for j in (0..n).step_by(cols) {
+                            source.copy_to_nonoverlapping(fill.add(j), cols.min(n - j));
                         }
                         V::LANES
                     }
                 };
                 table.places.add(i).write(Place { start: fill, step });
             }
-            for (c, value) in self.call.consts[..self.program.consts].iter().enumerate() {
+            for (c, value) in
+                self.call.consts[..self.program.schedule.consts].iter().enumerate()
+            {
                 let fill = fills.add((inputs + c) * BLOCK);
                 V::splat(*value).store(fill);
                 table.places.add(inputs + c).write(Place { start: fill, step: 0 });
             }
-            for step in &self.program.steps {
+            for step in &self.program.schedule.steps {
                 let start = table.registers.add(usize::from(step.block) * BLOCK);
                 table
                     .places
@@ -302,7 +311,7 @@ impl<T: Elem> Layout<'_, T> {
             // SAFETY: the block lies inside rows × cols.
             unsafe {
                 self.aim::<V>(table, row, start, n);
-                for step in &self.program.steps {
+                for step in &self.program.schedule.steps {
                     self.step::<V>(table, step, row, start, n);
                 }
                 self.copy_out::<V>(table, row, start, n);
@@ -345,7 +354,8 @@ impl<T: Elem> Layout<'_, T> {
             }
             for (i, slot) in self.call.outputs.iter().enumerate() {
                 if self.direct >> i & 1 == 1 {
-                    let step = &self.program.steps[self.program.defined[i]];
+                    let step =
+                        &self.program.schedule.steps[self.program.schedule.defined[i]];
                     (*table.places.add(usize::from(step.dst))).start =
                         self.base.at(slot.offset + row * slot.row_stride + start);
                 }
@@ -385,7 +395,7 @@ impl<T: Elem> Layout<'_, T> {
     ) {
         for (i, slot) in self.call.outputs.iter().enumerate() {
             if self.direct >> i & 1 == 0 {
-                let step = &self.program.steps[self.program.defined[i]];
+                let step = &self.program.schedule.steps[self.program.schedule.defined[i]];
                 // SAFETY: slots were checked; registers are blocks of working memory.
                 unsafe {
                     let from = (*table.places.add(usize::from(step.dst))).start;
@@ -415,38 +425,46 @@ impl<T: Elem> Layout<'_, T> {
             if let Op::Uniform(key) = step.op {
                 self.draw(key, dst, row, start, n);
             } else {
-                let [a, b, c] = step.args;
-                let args = [table.place(a), table.place(b), table.place(c)];
+                let args = table.arguments(step.args);
                 apply::<V>(step.op, dst, args, n);
             }
         }
     }
 
+    /// Uniform draws for a block, many groups of up to four columns at a time.
+    ///
     /// # Safety
     /// `dst` has room for `n` elements.
     #[inline(always)]
     unsafe fn draw(&self, key: usize, dst: *mut T, row: usize, start: usize, n: usize) {
-        let key = draw_key(self.call.key, key);
-        let (mut row, mut col) = if self.flat {
-            (start / self.call.cols, start % self.call.cols)
-        } else {
-            (row, start)
-        };
-        let mut words = [0; 4];
-        let mut held = None;
-        for j in 0..n {
-            let at = (row, col / 4);
-            if held != Some(at) {
-                words =
-                    draw_words(key, self.call.first_row.wrapping_add(row as u64), col);
-                held = Some(at);
+        let (key, cols) = (draw_key(self.call.key, key), self.call.cols);
+        let (mut row, mut col) =
+            if self.flat { (start / cols, start % cols) } else { (row, start) };
+        let mut done = 0;
+        while done < n {
+            let (mut counters, mut groups) = ([[0; MANY]; 4], [(0, 0, 0); MANY]);
+            for g in 0..MANY {
+                // Columns up to the end of four, of the row, or of the block.
+                let len = (4 - col % 4).min(cols - col).min(n - done);
+                let number = self.call.first_row.wrapping_add(row as u64);
+                let group = (col / 4) as u64;
+                counters[0][g] = number as u32;
+                counters[1][g] = (number >> 32) as u32;
+                counters[2][g] = group as u32;
+                counters[3][g] = (group >> 32) as u32;
+                groups[g] = (done, col % 4, len);
+                (done, col) = (done + len, col + len);
+                if col == cols {
+                    (row, col) = (row + 1, 0);
+                }
             }
-            let value = f64::from(words[col % 4] >> 8) * 0.5f64.powi(24);
-            // SAFETY: j < n.
-            unsafe { *dst.add(j) = T::of(value) };
-            col += 1;
-            if col == self.call.cols {
-                (row, col) = (row + 1, 0);
+            let words = philox_many(counters, key);
+            for (g, (at, first, len)) in groups.into_iter().enumerate() {
+                for i in 0..len {
+                    let value = (words[first + i][g] >> 8) as f32 * 0.5f32.powi(24);
+                    // SAFETY: at + i < n.
+                    unsafe { *dst.add(at + i) = T::of(f64::from(value)) };
+                }
             }
         }
     }
@@ -455,126 +473,4 @@ impl<T: Elem> Layout<'_, T> {
 fn draw_key(key: [u64; 2], instruction: usize) -> [u32; 2] {
     let seed = Draws::new(key[0], instruction as u32).u64(key[1], 0, 0);
     [seed as u32, (seed >> 32) as u32]
-}
-
-#[inline(always)]
-fn draw_words(key: [u32; 2], row: u64, col: usize) -> [u32; 4] {
-    let block = (col / 4) as u64;
-    philox([row as u32, (row >> 32) as u32, block as u32, (block >> 32) as u32], key)
-}
-
-/// The loop of one instruction: whole vectors, then what is left.
-macro_rules! each {
-    ($dst:ident, $n:ident, $($arg:ident),+ => $value:expr) => {{
-        let mut i = 0;
-        $(let mut $arg = ($arg.start.cast_const(), $arg.step);)+
-        while i + V::LANES <= $n {
-            let value = {
-                $(let $arg = V::load($arg.0);)+
-                $value
-            };
-            value.store($dst.add(i));
-            $($arg.0 = $arg.0.add($arg.1);)+
-            i += V::LANES;
-        }
-        if i < $n {
-            let part = V::part($n - i);
-            let value = {
-                $(let $arg = V::load_part($arg.0, part);)+
-                $value
-            };
-            value.store_part($dst.add(i), part);
-        }
-    }};
-}
-
-/// # Safety
-/// Each argument holds `n` elements, or one vector at step 0; `dst` has room for `n` and
-/// is apart from each argument or the same.
-#[inline(always)]
-unsafe fn apply<V: Vector>(op: Op, dst: *mut V::E, args: [Place<V::E>; 3], n: usize) {
-    let [a, b, c] = args;
-    let zero = V::c(0.0);
-    // SAFETY: this function's condition.
-    unsafe {
-        match op {
-            Op::Move => each!(dst, n, a => a),
-            Op::MulAdd => each!(dst, n, a, b, c => a.fma(b, c)),
-            Op::Select => each!(dst, n, a, b, c => V::select(a.eq(zero), c, b)),
-            Op::Un(un) => apply_un::<V>(un, dst, a, n),
-            Op::Bin(bin) => apply_bin::<V>(bin, dst, a, b, n),
-            Op::Uniform(_) => {}
-        }
-    }
-}
-
-/// # Safety
-/// As [`apply`].
-#[inline(always)]
-unsafe fn apply_un<V: Vector>(un: Un, dst: *mut V::E, a: Place<V::E>, n: usize) {
-    let (zero, one) = (V::c(0.0), V::c(1.0));
-    // SAFETY: as `apply`.
-    unsafe {
-        match un {
-            Un::Neg => each!(dst, n, a => a.neg()),
-            Un::Exp => each!(dst, n, a => math::exp(a)),
-            Un::Log => each!(dst, n, a => math::log(a)),
-            Un::Log1p => each!(dst, n, a => math::log1p(a)),
-            Un::Expm1 => each!(dst, n, a => math::expm1(a)),
-            Un::Sqrt => each!(dst, n, a => a.sqrt()),
-            Un::Erf => each!(dst, n, a => math::erf(a)),
-            Un::Sin => each!(dst, n, a => math::sin(a)),
-            Un::Cos => each!(dst, n, a => math::cos(a)),
-            Un::Tanh => each!(dst, n, a => math::tanh(a)),
-            Un::Abs => each!(dst, n, a => a.abs()),
-            Un::Sign => each!(dst, n, a => {
-                let signed = V::either(a.lt(zero), zero.lt(a));
-                V::select(signed, one.with_sign(a), a)
-            }),
-            Un::Recip => each!(dst, n, a => one.div(a)),
-            Un::Square => each!(dst, n, a => a.mul(a)),
-            Un::Not => each!(dst, n, a => V::truth(a.eq(zero))),
-        }
-    }
-}
-
-/// # Safety
-/// As [`apply`].
-#[inline(always)]
-unsafe fn apply_bin<V: Vector>(
-    bin: Bin,
-    dst: *mut V::E,
-    a: Place<V::E>,
-    b: Place<V::E>,
-    n: usize,
-) {
-    let zero = V::c(0.0);
-    // SAFETY: as `apply`.
-    unsafe {
-        match bin {
-            Bin::Add => each!(dst, n, a, b => a.add(b)),
-            Bin::Sub => each!(dst, n, a, b => a.sub(b)),
-            Bin::Mul => each!(dst, n, a, b => a.mul(b)),
-            Bin::Div => each!(dst, n, a, b => a.div(b)),
-            Bin::Pow => each!(dst, n, a, b => math::pow(a, b)),
-            Bin::Max => each!(dst, n, a, b => a.max(b)),
-            Bin::Min => each!(dst, n, a, b => a.min(b)),
-            Bin::Lt => each!(dst, n, a, b => V::truth(a.lt(b))),
-            Bin::Le => each!(dst, n, a, b => V::truth(a.le(b))),
-            Bin::Gt => each!(dst, n, a, b => V::truth(b.lt(a))),
-            Bin::Ge => each!(dst, n, a, b => V::truth(b.le(a))),
-            Bin::Eq => each!(dst, n, a, b => V::truth(a.eq(b))),
-            Bin::Ne => each!(dst, n, a, b => V::truth(V::not(a.eq(b)))),
-            Bin::And => each!(dst, n, a, b => {
-                V::truth(V::not(V::either(a.eq(zero), b.eq(zero))))
-            }),
-            Bin::Or => each!(dst, n, a, b => {
-                V::truth(V::not(V::both(a.eq(zero), b.eq(zero))))
-            }),
-            Bin::XLogY => each!(dst, n, a, b => {
-                V::select(a.eq(zero), zero, a.mul(math::log(b)))
-            }),
-            Bin::XDivY => each!(dst, n, a, b => V::select(a.eq(zero), zero, a.div(b))),
-        }
-    }
 }

@@ -18,6 +18,7 @@ pub(crate) trait Join<V: Vector>: Copy {
     /// What changes nothing when joined.
     const START: f64;
     fn of(self, a: V, b: V) -> V;
+    fn one(self, a: V::E, b: V::E) -> V::E;
 }
 
 /// x itself.
@@ -62,6 +63,10 @@ impl<V: Vector> Join<V> for Plus {
     fn of(self, a: V, b: V) -> V {
         a.add(b)
     }
+    #[inline(always)]
+    fn one(self, a: V::E, b: V::E) -> V::E {
+        a.plus(b)
+    }
 }
 
 impl<V: Vector> Join<V> for Larger {
@@ -69,6 +74,10 @@ impl<V: Vector> Join<V> for Larger {
     #[inline(always)]
     fn of(self, a: V, b: V) -> V {
         a.max(b)
+    }
+    #[inline(always)]
+    fn one(self, a: V::E, b: V::E) -> V::E {
+        a.larger(b)
     }
 }
 
@@ -107,16 +116,16 @@ pub(crate) unsafe fn fold_map<V: Vector, J: Join<V>>(
     // SAFETY: all reads lie below n; the tail is copied to a whole group first.
     unsafe {
         for i in (0..whole).step_by(LANES) {
-            for w in 0..width {
-                lanes[w] = join.of(lanes[w], map.at(V::load(p.add(i + w * V::LANES))));
+            for (w, lane) in lanes.iter_mut().enumerate().take(width) {
+                *lane = join.of(*lane, map.at(V::load(p.add(i + w * V::LANES))));
             }
         }
         if whole < n {
             let mut tail = [V::E::of(pad); LANES];
             p.add(whole).copy_to_nonoverlapping(tail.as_mut_ptr(), n - whole);
-            for w in 0..width {
+            for (w, lane) in lanes.iter_mut().enumerate().take(width) {
                 let values = V::load(tail.as_ptr().add(w * V::LANES));
-                lanes[w] = join.of(lanes[w], map.at(values));
+                *lane = join.of(*lane, map.at(values));
             }
         }
         halve(&lanes, join)
@@ -126,21 +135,17 @@ pub(crate) unsafe fn fold_map<V: Vector, J: Join<V>>(
 /// The lanes of the vectors combined by halves: 0 with 8, 1 with 9, … then 0 with 4.
 #[inline(always)]
 fn halve<V: Vector>(lanes: &[V; LANES], join: impl Join<V>) -> V::E {
-    let mut values = [V::E::default(); 2 * LANES];
-    // SAFETY: 16 elements are stored; later loads reach at most 8 + 16 elements.
-    unsafe {
-        for w in 0..LANES / V::LANES {
-            lanes[w].store(values.as_mut_ptr().add(w * V::LANES));
+    let mut values = [V::E::default(); LANES];
+    for (w, lane) in lanes.iter().enumerate().take(LANES / V::LANES) {
+        // SAFETY: the vectors together are LANES elements.
+        unsafe { lane.store(values.as_mut_ptr().add(w * V::LANES)) };
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            values[i] = join.one(values[i], values[i + half]);
         }
-        let mut half = LANES / 2;
-        while half > 0 {
-            for i in (0..half).step_by(V::LANES) {
-                let low = V::load(values.as_ptr().add(i));
-                let high = V::load(values.as_ptr().add(i + half));
-                join.of(low, high).store(values.as_mut_ptr().add(i));
-            }
-            half /= 2;
-        }
+        half /= 2;
     }
     values[0]
 }

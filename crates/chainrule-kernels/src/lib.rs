@@ -9,7 +9,10 @@
 //! our bug and panics), and a processor mode for subnormal numbers: they are computed as
 //! IEEE 754 says, since a mode set here would leak into the caller's threads.
 
+mod apply;
 mod arena;
+#[cfg(test)]
+mod bits;
 mod fused;
 mod lanes;
 mod math;
@@ -19,6 +22,7 @@ mod program;
 mod real;
 mod reduce;
 pub mod rng;
+mod schedule;
 mod scratch;
 mod simd;
 #[cfg(target_arch = "x86_64")]

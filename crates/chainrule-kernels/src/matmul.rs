@@ -15,7 +15,7 @@
 
 use crate::arena::Base;
 use crate::scratch;
-use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
+use crate::simd::{Forms, Isa, Kernel, Vector};
 use crate::team::Team;
 use crate::tile::{Tile, run_tile, widest};
 
@@ -107,7 +107,7 @@ pub(crate) fn gemm<T: Forms>(team: &Team, isa: Isa, arena: &mut [T], g: &Gemm) {
     let base = Base(arena.as_mut_ptr());
     let work = g.m.saturating_mul(g.n).saturating_mul(g.k);
     let threads = if work < FORK { 1 } else { team.threads() };
-    // Parts of whole tiles: 48 rows or 64 columns are multiples of all of them.
+    // Parts of whole tiles.
     let by_rows = g.m.div_ceil(12) >= g.n.div_ceil(32);
     let (len, grain) = if by_rows { (g.m, 12) } else { (g.n, 32) };
     let size = len.div_ceil(threads).next_multiple_of(grain).max(1);
@@ -217,7 +217,7 @@ impl<T: Forms> Run<T> {
             let a = self.base.at(g.a + row * g.a_rs + k * g.a_cs);
             let a = Operand { start: a.cast_const(), rs: g.a_rs, cs: g.a_cs };
             if pack {
-                pack_rows(a, (rows, height), depth, a_room);
+                pack_rows::<V>(a, (rows, height), depth, a_room);
             }
             let mut col = first;
             while col < end {
@@ -319,27 +319,24 @@ impl<T: Forms> Run<T> {
 /// # Safety
 /// `rows` × `depth` at `a`, and as much room at `to`.
 #[inline(always)]
-unsafe fn pack_rows<T: Copy>(
-    a: Operand<T>,
+unsafe fn pack_rows<V: Vector>(
+    a: Operand<V::E>,
     (rows, height): (usize, usize),
     depth: usize,
-    to: *mut T,
+    to: *mut V::E,
 ) {
     for top in (0..rows).step_by(height) {
         let h = height.min(rows - top);
-        for i in 0..h {
-            for k in 0..depth {
-                // SAFETY: row top + i and term k exist.
-                unsafe {
-                    *to.add(top * depth + k * h + i) =
-                        *a.start.add((top + i) * a.rs + k * a.cs);
-                }
-            }
+        // SAFETY: rows from top and all terms exist.
+        unsafe {
+            let from = a.start.add(top * a.rs);
+            V::transpose(from, (a.rs, a.cs), (h, depth), to.add(top * depth), h);
         }
     }
 }
 
 /// The product as the invariant says it, one element after the other.
+#[cfg(test)]
 pub(crate) fn reference<T: Forms>(arena: &mut [T], g: &Gemm) {
     for (i, j) in (0..g.m).flat_map(|i| (0..g.n).map(move |j| (i, j))) {
         let c = g.c + i * g.c_rs + j * g.c_cs;

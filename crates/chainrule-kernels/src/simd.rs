@@ -23,6 +23,13 @@ pub(crate) trait Elem:
     const IS_F64: bool;
     fn of(value: f64) -> Self;
     fn wide(self) -> f64;
+    fn plus(self, other: Self) -> Self;
+    /// The larger; NaN if either is NaN.
+    #[inline(always)]
+    fn larger(self, other: Self) -> Self {
+        let second = self <= other || other.partial_cmp(&other).is_none();
+        if second { other } else { self }
+    }
 }
 
 impl Elem for f32 {
@@ -38,6 +45,10 @@ impl Elem for f32 {
     fn wide(self) -> f64 {
         f64::from(self)
     }
+    #[inline(always)]
+    fn plus(self, other: f32) -> f32 {
+        self + other
+    }
 }
 
 impl Elem for f64 {
@@ -52,6 +63,10 @@ impl Elem for f64 {
     #[inline(always)]
     fn wide(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    fn plus(self, other: f64) -> f64 {
+        self + other
     }
 }
 
@@ -124,14 +139,42 @@ pub(crate) trait Vector: Copy {
         to: *mut Self::E,
         width: usize,
     ) {
-        for k in 0..ks {
-            for j in 0..js {
-                // SAFETY: j < js and k < ks.
-                unsafe {
+        let side = Self::SIDE;
+        // SAFETY: squares and what is left of them lie inside js × ks.
+        unsafe {
+            let whole = if side > 1 && stride.1 == 1 { ks / side * side } else { 0 };
+            let tall = if whole > 0 { js / side * side } else { 0 };
+            for k in (0..whole).step_by(side) {
+                for j in (0..tall).step_by(side) {
+                    let from = from.add(j * stride.0 + k);
+                    Self::square(from, stride.0, to.add(k * width + j), width);
+                }
+            }
+            for k in 0..ks {
+                for j in if k < whole { tall } else { 0 }..js {
                     *to.add(k * width + j) = *from.add(j * stride.0 + k * stride.1);
                 }
             }
         }
+    }
+
+    /// Side of the squares that [`Vector::square`] transposes.
+    const SIDE: usize = 1;
+
+    /// to[k·width + j] = from[j·stride + k] for j and k below `SIDE`.
+    ///
+    /// # Safety
+    /// All of these can be read and written.
+    #[inline(always)]
+    unsafe fn square(
+        from: *const Self::E,
+        stride: usize,
+        to: *mut Self::E,
+        width: usize,
+    ) {
+        let _ = (stride, width);
+        // SAFETY: the first of these elements.
+        unsafe { to.write(from.read()) }
     }
 
     // What follows is the same for every form.

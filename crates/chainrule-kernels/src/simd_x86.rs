@@ -16,7 +16,8 @@ pub(crate) type F64x8 = __m512d;
 /// Operations whose arguments and result are vectors or masks.
 macro_rules! plain {
     ($($name:ident $([$me:ident])? ($($arg:ident: $A:ty),*) -> $R:ty = $value:expr;)*) => {
-        $(#[inline(always)]
+        $(#[allow(unused_unsafe, reason = "some are safe, depending on the operands")]
+        #[inline(always)]
         fn $name($($me,)? $($arg: $A),*) -> $R {
             // SAFETY: only called where the instructions exist (see the module).
             unsafe { $value }
@@ -39,6 +40,12 @@ const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 impl Vector for F32x8 {
     type E = f32;
+    const SIDE: usize = 8;
+    #[inline(always)]
+    unsafe fn square(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+        // SAFETY: the trait's condition; instructions as above.
+        unsafe { square_f32(from, stride, to, width) }
+    }
     type Mask = __m256;
     type Part = __m256i;
     const LANES: usize = 8;
@@ -77,6 +84,12 @@ impl Vector for F32x8 {
 
 impl Vector for F64x4 {
     type E = f64;
+    const SIDE: usize = 4;
+    #[inline(always)]
+    unsafe fn square(from: *const f64, stride: usize, to: *mut f64, width: usize) {
+        // SAFETY: the trait's condition; instructions as above.
+        unsafe { square_f64(from, stride, to, width) }
+    }
     type Mask = __m256d;
     type Part = __m256i;
     const LANES: usize = 4;
@@ -115,6 +128,12 @@ impl Vector for F64x4 {
 
 impl Vector for F32x16 {
     type E = f32;
+    const SIDE: usize = 8;
+    #[inline(always)]
+    unsafe fn square(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+        // SAFETY: the trait's condition; instructions as above.
+        unsafe { square_f32(from, stride, to, width) }
+    }
     type Mask = __mmask16;
     type Part = __mmask16;
     const LANES: usize = 16;
@@ -165,6 +184,12 @@ impl Vector for F32x16 {
 
 impl Vector for F64x8 {
     type E = f64;
+    const SIDE: usize = 4;
+    #[inline(always)]
+    unsafe fn square(from: *const f64, stride: usize, to: *mut f64, width: usize) {
+        // SAFETY: the trait's condition; instructions as above.
+        unsafe { square_f64(from, stride, to, width) }
+    }
     type Mask = __mmask8;
     type Part = __mmask8;
     const LANES: usize = 8;
@@ -210,5 +235,58 @@ impl Vector for F64x8 {
             le[self](b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_LE_OQ>(self, b);
             eq[self](b: __m512d) -> __mmask8 = _mm512_cmp_pd_mask::<_CMP_EQ_OQ>(self, b);
             select(mask: __mmask8, yes: __m512d, no: __m512d) -> __m512d = _mm512_mask_blend_pd(mask, no, yes);
+    }
+}
+
+/// Eight rows of eight, transposed in registers.
+///
+/// # Safety
+/// As [`Vector::square`].
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+unsafe fn square_f32(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+    // SAFETY: the condition above.
+    unsafe {
+        let r: [__m256; 8] =
+            std::array::from_fn(|j| _mm256_loadu_ps(from.add(j * stride)));
+        let low = |a, b| _mm256_unpacklo_ps(a, b);
+        let high = |a, b| _mm256_unpackhi_ps(a, b);
+        let front = |a, b| _mm256_shuffle_ps::<0x44>(a, b);
+        let back = |a, b| _mm256_shuffle_ps::<0xEE>(a, b);
+        // Pairs of rows, then fours, then halves of registers.
+        let [a, b] = [0, 4].map(|i| {
+            let (p, q) = (low(r[i], r[i + 1]), low(r[i + 2], r[i + 3]));
+            let (s, t) = (high(r[i], r[i + 1]), high(r[i + 2], r[i + 3]));
+            [front(p, q), back(p, q), front(s, t), back(s, t)]
+        });
+        for k in 0..4 {
+            let first = _mm256_permute2f128_ps::<0x20>(a[k], b[k]);
+            let second = _mm256_permute2f128_ps::<0x31>(a[k], b[k]);
+            _mm256_storeu_ps(to.add(k * width), first);
+            _mm256_storeu_ps(to.add((k + 4) * width), second);
+        }
+    }
+}
+
+/// Four rows of four, transposed in registers.
+///
+/// # Safety
+/// As [`Vector::square`].
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+unsafe fn square_f64(from: *const f64, stride: usize, to: *mut f64, width: usize) {
+    // SAFETY: the condition above.
+    unsafe {
+        let r: [__m256d; 4] =
+            std::array::from_fn(|j| _mm256_loadu_pd(from.add(j * stride)));
+        let [a, b] = [0, 2].map(|i| {
+            [_mm256_unpacklo_pd(r[i], r[i + 1]), _mm256_unpackhi_pd(r[i], r[i + 1])]
+        });
+        for k in 0..2 {
+            let first = _mm256_permute2f128_pd::<0x20>(a[k], b[k]);
+            let second = _mm256_permute2f128_pd::<0x31>(a[k], b[k]);
+            _mm256_storeu_pd(to.add(k * width), first);
+            _mm256_storeu_pd(to.add((k + 2) * width), second);
+        }
     }
 }

@@ -2,7 +2,8 @@
 //! softmax (rows × cols), log-softmax (rows × cols) or log-sum-exp (rows × 1).
 //!
 //! Invariant: a row's result is a function of that row alone; the largest element is
-//! taken off first, so no exponential overflows. A row with +∞ or NaN gives NaN.
+//! taken off first, so no exponential overflows. Whether the row's terms are added in
+//! lanes or in order depends on its length alone. A row with +∞ or NaN gives NaN.
 
 use crate::arena::{Base, Slot, apart, same_or_apart};
 use crate::lanes::{ExpLess, Larger, Less, Plus, Times, each_of, fold, fold_map};
@@ -12,6 +13,9 @@ use crate::team::Team;
 
 /// Elements below which waking the team costs more than it brings.
 const FORK: usize = 16 * 1024;
+
+/// Rows of at most so many columns are taken a vector of rows at a time.
+const NARROW: usize = 32;
 
 /// Which function of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,13 @@ pub(crate) fn soft<T: Forms>(
 impl<T: Forms> Kernel<T> for Run<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<E = T>>(&self) {
+        if self.cols <= NARROW {
+            for row in (self.first..self.end).step_by(V::LANES) {
+                // SAFETY: row < rows; slots were checked.
+                unsafe { self.rows_across::<V>(row, V::LANES.min(self.end - row)) }
+            }
+            return;
+        }
         for row in self.first..self.end {
             // SAFETY: row < rows; slots were checked.
             unsafe {
@@ -77,6 +88,49 @@ impl<T: Forms> Kernel<T> for Run<T> {
 }
 
 impl<T: Forms> Run<T> {
+    /// Up to a vector of narrow rows at once, a row per lane, columns in order.
+    ///
+    /// # Safety
+    /// The rows exist.
+    #[inline(always)]
+    unsafe fn rows_across<V: Vector<E = T>>(&self, row: usize, rows: usize) {
+        let mut values = [T::of(0.0); NARROW * 16];
+        let cols = self.cols;
+        // SAFETY: `values` holds a vector per column; the rows exist.
+        unsafe {
+            let src = self.base.at(self.src.offset + row * self.src.row_stride);
+            let across = values.as_mut_ptr();
+            V::transpose(src, (self.src.row_stride, 1), (rows, cols), across, V::LANES);
+            let column = |j: usize| across.wrapping_add(j * V::LANES);
+            let mut top = V::c(f64::NEG_INFINITY);
+            for j in 0..cols {
+                top = top.max(V::load(column(j)));
+            }
+            let mut sum = V::c(0.0);
+            for j in 0..cols {
+                let less = V::load(column(j)).sub(top);
+                let e = math::exp(less);
+                sum = sum.add(e);
+                if self.kind == Soft::Max { e } else { less }.store(column(j));
+            }
+            let share = V::c(1.0).div(sum);
+            let log = math::log(sum);
+            for j in 0..cols {
+                let x = V::load(column(j));
+                if self.kind == Soft::Max { x.mul(share) } else { x.sub(log) }
+                    .store(column(j));
+            }
+            let stride = self.dst.row_stride;
+            let dst = self.base.at(self.dst.offset + row * stride);
+            if self.kind == Soft::LogSumExp {
+                top.add(log).store(across);
+                T::transpose(across, (V::LANES, 1), (1, rows), dst, stride);
+            } else {
+                T::transpose(across, (V::LANES, 1), (cols, rows), dst, stride);
+            }
+        }
+    }
+
     /// # Safety
     /// A row at `src`, and its result's room at `dst`.
     #[inline(always)]

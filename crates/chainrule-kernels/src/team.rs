@@ -215,11 +215,10 @@ fn help(shared: &Shared, number: u64) {
             Ordering::AcqRel,
             Ordering::Acquire,
         );
-        match claim {
+        if claim.is_ok() {
             // SAFETY: job `number` had an unclaimed part before and after `job` was read,
             // so `job` is its own, and its caller waits until this claimed part is done.
-            Ok(_) => unsafe { run_part(job, part as usize) },
-            Err(_) => {}
+            unsafe { run_part(job, part as usize) }
         }
         ticket = shared.ticket.load(Ordering::Acquire);
     }

@@ -4,7 +4,7 @@
 //! Invariant: each element's chain runs over the terms in order and starts at 0; the tile's
 //! shape changes how many chains run side by side, never a chain.
 
-use crate::simd::{Elem, Vector};
+use crate::simd::Vector;
 
 /// A tile's operands, in elements.
 pub(crate) struct Tile<T> {
@@ -63,6 +63,10 @@ pub(crate) unsafe fn run_tile<V: Vector>(
 
 /// # Safety
 /// As [`run_tile`].
+#[allow(
+    clippy::needless_range_loop,
+    reason = "plain indices unroll; the same one indexes memory"
+)]
 #[inline(always)]
 unsafe fn tile<V: Vector, const H: usize, const N: usize>(t: &Tile<V::E>, last: V::Part) {
     let mut sums = [[V::c(0.0); N]; H];
@@ -92,6 +96,7 @@ unsafe fn tile<V: Vector, const H: usize, const N: usize>(t: &Tile<V::E>, last: 
 
 /// # Safety
 /// `c` is a row of the tile.
+#[allow(clippy::needless_range_loop, reason = "the same index is used for memory")]
 #[inline(always)]
 unsafe fn store_row<V: Vector, const N: usize>(
     t: &Tile<V::E>,

@@ -26,6 +26,9 @@ fn ulp32(got: f32, exact: f64) -> f64 {
     if f64::from(got) == exact || got.is_nan() && exact.is_nan() || got == exact as f32 {
         return 0.0;
     }
+    if got.is_nan() || exact.is_nan() {
+        return f64::INFINITY;
+    }
     let near = (exact as f32).abs().clamp(f32::MIN_POSITIVE, f32::MAX);
     let place = f64::from(near) - f64::from(f32::from_bits(near.to_bits() - 1));
     (f64::from(got) - exact).abs() / place
@@ -34,6 +37,9 @@ fn ulp32(got: f32, exact: f64) -> f64 {
 fn ulp64(got: f64, exact: f64) -> f64 {
     if got == exact || got.is_nan() && exact.is_nan() {
         return 0.0;
+    }
+    if got.is_nan() || exact.is_nan() {
+        return f64::INFINITY;
     }
     let near = exact.abs().clamp(f64::MIN_POSITIVE, f64::MAX);
     (got - exact).abs() / (near - f64::from_bits(near.to_bits() - 1))
@@ -79,14 +85,14 @@ fn holds(un: Un, exact: fn(f64) -> f64, most: [f64; 2]) {
     let got = run(Inst::Un(un, Src::In(0)), &narrow, &narrow);
     for (&x, got) in narrow.iter().zip(got) {
         let error = ulp32(got, exact(f64::from(x)));
-        if !(error <= worst[0].0) {
+        if error > worst[0].0 {
             worst[0] = (error, f64::from(x));
         }
     }
     let got = run(Inst::Un(un, Src::In(0)), &xs, &xs);
     for (&x, got) in xs.iter().zip(got) {
         let error = ulp64(got, exact(x));
-        if !(error <= worst[1].0) {
+        if error > worst[1].0 {
             worst[1] = (error, x);
         }
     }

@@ -129,6 +129,7 @@ fn figures_of_the_digits_beat_their_baselines() {
     assert!(s.roc_auc.unwrap() > 0.99 && s.log_loss.unwrap() < s.baseline_log_loss / 4.0);
     // The epoch's own figure is the thorough one.
     let last = trained.history().last().unwrap();
+    assert!(last.metric.unwrap() > 0.9, "{:?}", last.metric);
     assert_eq!(last.held_metric, Some(s.accuracy));
     assert!((last.held_loss.unwrap() - e.loss).abs() < 1e-12);
 }
@@ -509,4 +510,47 @@ fn models_can_be_shared_between_threads() {
             (0..4).map(|_| s.spawn(|| trained.predict(&row[..]).unwrap())).collect();
         all.into_iter().for_each(|t| assert_eq!(t.join().unwrap(), alone));
     });
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let Ok(all) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        all.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_is_kept_whole_or_not_at_all() {
+    let example = data_folder().join("../mpg.chain");
+    let options = Options::default().set("epochs", 4).set("optimizer", "adam(0.01)");
+    let model = Model::from_file(example, options).unwrap();
+    let data = model.load_data().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("runs");
+    let kept = chainrule::runs::record(&model, &data, (&root, "mpg"), None, &mut quiet);
+    let kept = kept.unwrap();
+    assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors"]);
+    assert_eq!(kept.model, root.join("mpg-1.safetensors"));
+    let read = |name: &str| std::fs::read_to_string(kept.folder.join(name)).unwrap();
+    assert_eq!(read("epochs.csv").lines().count(), 5);
+    assert_eq!(read("equations.chain"), model.equations());
+    let settings: serde_json::Value =
+        serde_json::from_str(&read("settings.json")).unwrap();
+    assert_eq!(settings["optimizer"], "adam(0.01)");
+    assert_eq!(settings["fingerprint"], model.derived().fingerprint);
+    assert!(
+        read("summary.txt").contains("held out (80 rows)"),
+        "{}",
+        read("summary.txt")
+    );
+    assert!(read("curves.svg").contains("held out"));
+    let loaded = Trained::load(&kept.model).unwrap();
+    let (again, _) = loaded.evaluate(&data.source).unwrap();
+    assert_eq!(again, kept.trained.evaluate(&data.source).unwrap().0);
+    // A folder where the model should go: nothing of the second run stays.
+    let error =
+        chainrule::runs::record(&model, &data, (&root, "mpg"), Some(&root), &mut quiet);
+    assert_eq!(error.unwrap_err().exit_status(), 3);
+    assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors"]);
 }

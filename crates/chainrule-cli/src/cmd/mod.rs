@@ -1,20 +1,30 @@
 //! The table of commands: one entry here and one file a command.
 
 mod ascii;
+mod begin;
 mod check;
 mod completions;
+mod evaluate;
 mod explain;
 mod functions;
 mod man;
 mod new;
 mod optimizers;
 mod overrides;
+mod plan;
+mod predict;
+mod scores;
 mod shapes;
 mod solution;
+mod train;
 
+use std::path::Path;
+
+use chainrule::data::Report;
 use clap::Subcommand;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
+use crate::report;
 use crate::screen::Screen;
 
 /// What chainrule can be asked to do.
@@ -24,6 +34,14 @@ pub(crate) enum Command {
     Check(check::Args),
     /// Explain a file: shapes, gradients, values; or answer single questions
     Explain(explain::Args),
+    /// Train a file's network on the data that it names
+    Train(train::Args),
+    /// Predict rows with a trained model, as CSV
+    Predict(predict::Args),
+    /// Measure a trained model on rows whose answer is known
+    Evaluate(evaluate::Args),
+    /// List the steps of the planned program
+    Plan(plan::Args),
     /// Write a file to begin with
     New(new::Args),
     /// List the activations, losses and other functions, each as an equation
@@ -41,10 +59,27 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
     match command {
         Command::Check(args) => check::run(&args, screen),
         Command::Explain(args) => explain::run(&args, screen),
+        Command::Train(args) => train::run(&args, screen),
+        Command::Predict(args) => predict::run(&args, screen),
+        Command::Evaluate(args) => evaluate::run(&args, screen),
+        Command::Plan(args) => plan::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),
         Command::Optimizers(args) => optimizers::run(&args, screen),
         Command::Completions(args) => completions::run(&args, screen),
         Command::Man => man::run(screen),
     }
+}
+
+/// What was done to a table, one sentence a line.
+fn say_report(report: &Report, screen: &Screen) {
+    for line in report.lines() {
+        screen.say(&format!("{}\n", report::clean(&line)));
+    }
+}
+
+/// A path as the library's data rooms take it.
+fn text_of(path: &Path) -> Result<&str, Failure> {
+    let words = || format!("{}: the path has to be UTF-8 text", path.display());
+    path.to_str().ok_or_else(|| Failure::Usage(words()))
 }

@@ -8,8 +8,8 @@ use chainrule::graph::syntax::canonical;
 /// One `--set`.
 #[derive(Clone, Debug)]
 pub(crate) struct Set {
-    name: String,
-    value: String,
+    pub name: String,
+    pub value: String,
 }
 
 impl FromStr for Set {

@@ -3,9 +3,12 @@
 //! One binary; each module a kind of promise. Every test runs the built command in a folder of its
 //! own, which is looked at afterwards.
 
+mod bad_input;
 mod check;
 mod explain;
 mod listing;
 mod new;
 mod output;
+mod plan;
 mod support;
+mod training;

@@ -3,7 +3,7 @@
 //! In: a call and its scope. Out: a node. An entry-by-entry function stays a `Call` node; a
 //! function of one example with one shaped argument too; others (losses) are put in at once.
 
-use crate::diag::{Code, Diagnostic, Span};
+use crate::diag::{Code, Diagnostic, Edit, Span};
 use crate::graph::{Axis, Binary, FuncId, NodeId, Op, Unary};
 use crate::ops::elementwise::UNARY;
 use crate::shape::{Dim, Shape};
@@ -267,6 +267,27 @@ impl Lowerer<'_> {
         Some(self.spanned(Op::Call(id, reduced), &nodes, span))
     }
 
+    /// The file's own functions are read once where they stand, so that a mistake in one is told
+    /// there, used or not.
+    pub(crate) fn check_functions(&mut self) {
+        let before = self.g.clone();
+        for i in self.functions.shipped..self.functions.all.len() {
+            let id = FuncId(i as u32);
+            let params = self.functions.get(id).params.clone();
+            let dims: Vec<Shape> = params.iter().map(shape_of_param).collect();
+            let slot = |(k, s): (usize, &Shape)| {
+                let op = Op::Slot(OWN + k as u32, s.clone(), false);
+                self.g.add(op, &[], Span::default())
+            };
+            let args: Vec<NodeId> = dims.iter().enumerate().map(slot).collect();
+            self.apply(id, &args, Form::Definition, Mode::Plain, None);
+            if self.functions.get(id).computed.is_some() {
+                self.apply(id, &args, Form::Computed, Mode::Plain, None);
+            }
+        }
+        *self.g = before;
+    }
+
     /// How a function of one example sees this argument.
     pub(crate) fn mode_for(&self, x: NodeId, scope: &Scope) -> Mode {
         let s = self.shape(x);
@@ -440,7 +461,10 @@ impl Lowerer<'_> {
             "write `{}({p} : K)` to make it a function of one example",
             f.name.written
         );
-        Some(Diagnostic::error(Code::G2, span, text).hint(fix))
+        let at = f.params.first().map_or(f.name.span, |p| p.name.span);
+        let edit =
+            Edit { span: Span { start: at.end, end: at.end }, with: " : K".into() };
+        Some(Diagnostic::error(Code::G2, span, text).fix(fix, vec![edit]))
     }
 
     /// `max(e)` over all entries, `max(a, b)` entry by entry.
@@ -577,6 +601,24 @@ impl Lowerer<'_> {
         let parts: Vec<Expr> = args.iter().map(|a| a.value.clone()).collect();
         let norm = Expr { kind: ExprKind::Norm(2, parts), span };
         self.expr(&norm, &inner(scope))
+    }
+}
+
+/// Slots that stand for the arguments of a function that is only looked at.
+const OWN: u32 = 1 << 22;
+
+/// A number, or a column of as many entries as the declared name says.
+fn shape_of_param(p: &crate::syntax::ast::Param) -> Shape {
+    use crate::syntax::ast::DimExpr;
+    let name = |d: &DimExpr| match d {
+        DimExpr::Name(n) => Dim::named(&n.key),
+        DimExpr::Size(n, _) => Dim::size(*n),
+        DimExpr::Sum(..) => Dim::named("K"),
+    };
+    match p.shape.as_ref().map(|s| s.dims.as_slice()) {
+        None | Some([]) => Shape::SCALAR,
+        Some([n]) => Shape::column(name(n)),
+        Some([n, m, ..]) => Shape::new(name(n), name(m)),
     }
 }
 

@@ -192,9 +192,35 @@ impl Lowerer<'_> {
             }
             _ => scope.inner(),
         };
+        if let Some(d) = self.two_readings(op, a, b, e.span, scope) {
+            return self.error(d);
+        }
         let (x, y) = (self.expr(a, &inner), self.expr(b, &inner));
         let (x, y) = (x?, y?);
         self.combine(op, (a, x), (b, y), e.span, scope)
+    }
+
+    /// G1: a matrix product to the right of ⊙ without a bracket (rule 3), before anything is
+    /// said about one of its two readings.
+    fn two_readings(
+        &mut self,
+        op: BinaryOp,
+        a: &Expr,
+        b: &Expr,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<Diagnostic> {
+        let ExprKind::Binary(BinaryOp::Odot, _, mid) = &a.kind else { return None };
+        let plain = scope.mode == Mode::Plain && scope.within.is_none();
+        if !matches!(op, BinaryOp::Space | BinaryOp::At) || !plain {
+            return None;
+        }
+        let before = self.diags.len();
+        let (x, y) = (self.expr(mid, scope), self.expr(b, scope));
+        self.diags.truncate(before);
+        (!self.is_scalar(x?) && !self.is_scalar(y?))
+            .then(|| self.ambiguous_odot(a, mid, b, span))
+            .flatten()
     }
 
     /// Two nodes and an operator; the trees are for the messages.
@@ -257,7 +283,7 @@ impl Lowerer<'_> {
         if let Some(wide) = self.broadcast(x, &t) {
             return Some(self.spanned(Op::Binary(op), &[wide, y], span));
         }
-        let d = self.misfit_sum((a, x), (b, y), span);
+        let d = self.misfit_sum(op, (a, x), (b, y), span);
         self.error(d)
     }
 
@@ -327,11 +353,6 @@ impl Lowerer<'_> {
         }
         if single && s == t {
             return Some(self.spanned(Op::Binary(Binary::Mul), &[x, y], span));
-        }
-        if let ExprKind::Binary(BinaryOp::Odot, _, mid) = &a.kind
-            && let Some(d) = self.ambiguous_odot(a, mid, b, span)
-        {
-            return self.error(d);
         }
         if self.dims.unify(&s.cols, &t.rows) {
             if let Some(n) = self.inner_log(x, y, span) {

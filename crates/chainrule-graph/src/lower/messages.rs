@@ -5,9 +5,9 @@
 
 use crate::diag::{Code, Diagnostic, Edit, Span, line_column};
 use crate::graph::{Binary, NodeId, Op};
+use crate::shape::{Dim, Shape};
 use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, Function};
 use crate::syntax::nearest::nearest;
-use crate::syntax::print::{Style, print_expr};
 
 use super::expr::Scope;
 use super::{Lowerer, Meaning};
@@ -15,16 +15,25 @@ use super::{Lowerer, Meaning};
 type Operand<'e> = (&'e Expr, NodeId);
 
 impl Lowerer<'_> {
-    fn line(&self, span: Span) -> usize {
+    pub(crate) fn line(&self, span: Span) -> usize {
         line_column(&self.origins.text, span.start).0
     }
 
     /// The text of an expression in the file; in a `for` loop with the names of this round.
     pub(crate) fn said(&self, e: &Expr) -> String {
-        match as_written(e, &self.origins.text) {
-            true => e.span.of(&self.origins.text).trim().to_string(),
-            false => print_expr(e, Style::Unicode),
+        let mut names = Vec::new();
+        written_names(e, &mut names);
+        names.sort_by_key(|n| std::cmp::Reverse(n.span.start));
+        let mut text = e.span.of(&self.origins.text).to_string();
+        for n in names {
+            let inside = e.span.start <= n.span.start && n.span.end <= e.span.end;
+            let from = n.span.start.wrapping_sub(e.span.start) as usize;
+            let to = n.span.end.wrapping_sub(e.span.start) as usize;
+            if inside && text.get(from..to).is_some_and(|old| old != n.written) {
+                text.replace_range(from..to, &n.written);
+            }
         }
+        text.trim().to_string()
     }
 
     /// "W2 is K×Da (line 8: W2 : K×Da)".
@@ -53,9 +62,8 @@ impl Lowerer<'_> {
 
     /// "; x is D×1, line 1": the symbol that another name stands for, as in `a_0 = x`.
     fn alias(&self, key: &str, n: NodeId) -> String {
-        let same = |(k, m): &(&String, &Meaning)| {
-            k.as_str() != key && **m == Meaning::Node(n)
-        };
+        let same =
+            |(k, m): &(&String, &Meaning)| k.as_str() != key && **m == Meaning::Node(n);
         let symbol = matches!(self.g[n].op, Op::Symbol(_));
         let found = self.names.iter().find(same).filter(|_| symbol);
         let Some((other, _)) = found else { return String::new() };
@@ -100,6 +108,24 @@ impl Lowerer<'_> {
                 "a product needs columns of the left = rows of the right: {} ≠ {}",
                 s.cols, t.rows
             ))
+            .and_notes(self.equal_size(&s.cols, &t.rows))
+    }
+
+    /// "D and K are both 3 here": equal numbers do not make two names one (rule 6).
+    fn equal_size(&self, a: &Dim, b: &Dim) -> Vec<String> {
+        let (a, b) = (self.dims.resolve(a), self.dims.resolve(b));
+        let size = a.under(&self.dims.sizes);
+        let same = a != b && size.is_some() && size == b.under(&self.dims.sizes);
+        let mut names = [a.to_string(), b.to_string()];
+        names.sort();
+        let say = size.filter(|_| same && !a.atoms.is_empty() && !b.atoms.is_empty());
+        say.map(|n| format!("{} and {} are both {n} here", names[0], names[1]))
+            .into_iter()
+            .collect()
+    }
+
+    fn equal_sizes(&self, s: &Shape, t: &Shape) -> Vec<String> {
+        [self.equal_size(&s.rows, &t.rows), self.equal_size(&s.cols, &t.cols)].concat()
     }
 
     pub(crate) fn misfit_dot(
@@ -123,7 +149,7 @@ impl Lowerer<'_> {
         span: Span,
     ) -> Diagnostic {
         let (x, y) = (self.said(a.0), self.said(b.0));
-        let text = format!("`*` between {x} and {y} could mean two products");
+        let text = format!("`{x} * {y}` could be more than one product");
         let mut d = Diagnostic::error(Code::G1, span, text)
             .label(a.0.span, self.origin(a))
             .label(b.0.span, self.origin(b));
@@ -171,17 +197,23 @@ impl Lowerer<'_> {
     /// S2: a sum of two shapes.
     pub(crate) fn misfit_sum(
         &mut self,
+        op: Binary,
         a: Operand<'_>,
         b: Operand<'_>,
         span: Span,
     ) -> Diagnostic {
         let (s, t) = (self.shape(a.1), self.shape(b.1));
-        let text =
-            format!("the sum of {} and {} does not fit", self.said(a.0), self.said(b.0));
+        let (word, sign) = match op {
+            Binary::Sub => ("difference", "−"),
+            _ => ("sum", "+"),
+        };
+        let (x, y) = (self.said(a.0), self.said(b.0));
+        let text = format!("the {word} {x} {sign} {y} does not fit");
         Diagnostic::error(Code::S2, span, text)
             .label(a.0.span, self.origin(a))
             .label(b.0.span, self.origin(b))
-            .with_note(format!("a sum needs equal shapes: {s} and {t}"))
+            .with_note(format!("a {word} needs equal shapes: {s} and {t}"))
+            .and_notes(self.equal_sizes(&s, &t))
     }
 
     /// S3: entry by entry between two shapes.
@@ -198,6 +230,14 @@ impl Lowerer<'_> {
             Binary::Eq => {
                 format!("{} and {} do not have one shape", self.said(a.0), self.said(b.0))
             }
+            Binary::Max | Binary::Min => {
+                format!("{sign}({}, {}) does not fit", self.said(a.0), self.said(b.0))
+            }
+            Binary::Mul => format!(
+                "the elementwise product {} {sign} {} does not fit",
+                self.said(a.0),
+                self.said(b.0)
+            ),
             _ => format!("{} {sign} {} does not fit", self.said(a.0), self.said(b.0)),
         };
         Diagnostic::error(Code::S3, span, text)
@@ -206,6 +246,7 @@ impl Lowerer<'_> {
             .with_note(format!(
                 "entry by entry needs equal shapes, or a number: {s} and {t}"
             ))
+            .and_notes(self.equal_sizes(&s, &t))
     }
 
     pub(crate) fn misfit_stack(
@@ -414,11 +455,11 @@ fn strip(e: &Expr) -> &Expr {
     }
 }
 
-/// Whether every name stands in the file as it is meant (not so in a repeated line of a loop).
-fn as_written(e: &Expr, text: &str) -> bool {
+/// The symbols of an expression.
+fn written_names<'e>(e: &'e Expr, out: &mut Vec<&'e crate::syntax::ast::Name>) {
     match &e.kind {
-        ExprKind::Name(n) => n.span.of(text).trim() == n.written,
-        _ => super::children(e).into_iter().all(|c| as_written(c, text)),
+        ExprKind::Name(n) => out.push(n),
+        _ => super::children(e).into_iter().for_each(|c| written_names(c, out)),
     }
 }
 

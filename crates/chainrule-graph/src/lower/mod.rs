@@ -160,6 +160,7 @@ pub fn load_without_fixes(text: &str, overrides: &[Override]) -> Loaded {
     }
     let bad = crate::diag::has_errors(&diagnostics);
     diagnostics.sort_by_key(|d| (std::cmp::Reverse(d.severity), d.span.start));
+    diagnostics.dedup();
     Loaded { module: if bad { None } else { Some(module) }, diagnostics }
 }
 
@@ -188,6 +189,7 @@ fn lower(file: &File, text: &str, overrides: &[Override]) -> (Module, Vec<Diagno
     lowerer.origins.text = text.to_string();
     let mut draft = declare::Draft::new(file, layout);
     lowerer.declare(file, overrides, &mut draft);
+    lowerer.check_functions();
     lowerer.equations(file, &mut draft);
     lowerer.objective(file, &mut draft);
     lowerer.finish(file, &mut draft);

@@ -70,7 +70,7 @@ impl Lowerer<'_> {
         let place = first.or(value)?;
         let text = format!("`{}` is assigned a second time", name.written);
         let d = Diagnostic::error(Code::N3, name.span, text)
-            .label(place, "it has a meaning here");
+            .label(place, format!("it has a meaning in line {}", self.line(place)));
         Some(d.hint("give the new value a name of its own"))
     }
 
@@ -110,7 +110,7 @@ impl Lowerer<'_> {
         }
         match said.first() {
             Some(((name, e), span)) => {
-                self.said_objective(name.as_ref(), e, *span, draft)
+                self.said_objective(name.as_ref(), e, *span, draft);
             }
             None => self.found_objective(draft),
         }
@@ -159,7 +159,8 @@ impl Lowerer<'_> {
             false => format!("the objective is {s}, not a number"),
         };
         let inside = e.span.of(&self.origins.text).to_string();
-        let mut d = Diagnostic::error(Code::S4, e.span, text);
+        let mut d = Diagnostic::error(Code::S4, e.span, text)
+            .label(e.span, format!("{inside} is {s}"));
         for f in ["mean", "sum"] {
             let with = format!("{f}({inside})");
             let edit = crate::diag::Edit { span: e.span, with: with.clone() };
@@ -259,7 +260,7 @@ impl Lowerer<'_> {
                 }
             }
             ExprKind::Binary(_, a, b) if is_target(strip(a)) => {
-                out.extend(logged(b, &node))
+                out.extend(logged(b, &node));
             }
             _ => {}
         }
@@ -350,12 +351,29 @@ impl Lowerer<'_> {
         }
     }
 
+    /// Equations in front of the objective that nothing refers to: they give nothing.
+    fn idle_equations<'d>(&self, draft: &'d Draft) -> Vec<&'d Equation> {
+        let Some(o) = &draft.objective else { return Vec::new() };
+        let part = self.g.reachable(&[o.node]);
+        let idle = |q: &&Equation| {
+            !part[q.node.0 as usize]
+                && !self.used.contains(&q.key)
+                && q.span.start < o.span.start
+                && draft.output != Some(q.node)
+        };
+        draft.equations.iter().filter(idle).collect()
+    }
+
     /// N4: declared and never used.
     fn never_used(&mut self, draft: &Draft) {
         if crate::diag::has_errors(&self.diags) {
             return;
         }
         let used = |n: NodeId| self.g.iter().any(|(_, node)| node.args.contains(&n));
+        for q in self.idle_equations(draft) {
+            let text = format!("`{}` is never used", q.shown);
+            self.diags.push(Diagnostic::warning(Code::N4, q.span, text));
+        }
         for s in &draft.symbols {
             let node =
                 self.g.iter().find(|(_, n)| n.op == Op::Symbol(s.id)).map(|(i, _)| i);

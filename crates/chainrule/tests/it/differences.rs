@@ -177,6 +177,10 @@ pub(crate) fn difference(f: &mut Function, x: &Mat, i: usize) -> Option<Vec<f64>
         let narrow = (r.data[k] - s.data[k]) / h;
         let bend = (r.data[k] - 2.0 * center.data[k] + s.data[k]).abs() / (h / 2.0);
         let far = (p.data[k] - 2.0 * center.data[k] + q.data[k]).abs() / h;
+        // A slope that bends, not jumps, still spoils the step's error.
+        if (wide - narrow).abs() > 1e-4 * narrow.abs().max(1.0) {
+            return None;
+        }
         // Smooth: the bend shrinks with the step. At a kink it stays.
         if bend > 0.75 * far && far > 1e-2 {
             return None;
