@@ -82,7 +82,10 @@ impl<'s> Progress<'s> {
             Some(bar) => bar.set_message(words),
             None => {
                 let every = begin.epochs.div_ceil(LINES).max(1);
-                if e.epoch == 1 || e.epoch % every == 0 || e.epoch == begin.epochs {
+                if e.epoch == 1
+                    || e.epoch.is_multiple_of(every)
+                    || e.epoch == begin.epochs
+                {
                     self.line(&words);
                 }
             }
