@@ -184,7 +184,8 @@ impl Look<'_> {
             (self.entries(args[0]).collect(), self.entries(args[1]).collect());
         let n = a.len().max(b.len());
         let pick = |v: &[f64], i: usize| v.get(i % v.len().max(1)).copied();
-        let tied = (0..n).find(|&i| pick(&a, i).is_some() && pick(&a, i) == pick(&b, i))?;
+        let tied =
+            (0..n).find(|&i| pick(&a, i).is_some() && pick(&a, i) == pick(&b, i))?;
         Some(("max or min".to_string(), pick(&a, tied)?))
     }
 

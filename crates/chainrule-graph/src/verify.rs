@@ -157,8 +157,7 @@ impl<'a> Check<'a> {
             value.is_finite().then_some(value)
         };
         let h = 1e-3;
-        let (a, b, c, d, e) =
-            (at(-h)?, at(-h / 2.0)?, at(0.0)?, at(h / 2.0)?, at(h)?);
+        let (a, b, c, d, e) = (at(-h)?, at(-h / 2.0)?, at(0.0)?, at(h / 2.0)?, at(h)?);
         let expected = (8.0 * (d - b) - (e - a)) / (6.0 * h);
         let wide = (e - a) / (2.0 * h);
         let scale = found.abs().max(expected.abs()).max(c.abs() * 1e-3).max(1e-3);
@@ -175,8 +174,7 @@ impl<'a> Check<'a> {
     fn values(&self, random: &mut Random, positive: bool) -> Env {
         let m = self.m;
         let examples = if m.symbols.iter().any(|s| s.each) { EXAMPLES } else { 1 };
-        let mut env =
-            Env { sizes: self.sizes.clone(), examples, ..Env::default() };
+        let mut env = Env { sizes: self.sizes.clone(), examples, ..Env::default() };
         for s in &m.symbols {
             let Some((r, c)) = s.shape.under(&self.sizes) else { continue };
             let constant = s.role == Role::None && !m.trainable.contains(&s.id);
@@ -385,11 +383,13 @@ mod tests {
     #[test]
     fn a_wrong_derivative_rule_is_refused() {
         let (m, _) = both(NETWORK);
-        for (name, wrong) in [("relu", "1 if z > 0 else 0.1"), ("softmax", "softmax(z) ⊙ g")]
+        for (name, wrong) in
+            [("relu", "1 if z > 0 else 0.1"), ("softmax", "softmax(z) ⊙ g")]
         {
             let mut m = m.clone();
             let id = m.functions.find(name).expect("shipped");
-            let known = |n: &str| crate::lower::is_builtin(n) || m.functions.find(n).is_some();
+            let known =
+                |n: &str| crate::lower::is_builtin(n) || m.functions.find(n).is_some();
             let (e, bad) = crate::syntax::parse_expression(wrong, &known);
             assert!(bad.is_empty());
             m.functions.all[id.0 as usize].derivative = Some(e);
@@ -407,7 +407,10 @@ mod tests {
     fn a_broken_structure_is_named() {
         let (m, d) = both(NETWORK);
         assert_eq!(structure(&d.graph, &m.dims, false), Ok(()));
-        assert!(structure(&d.graph, &m.dims, true).is_err(), "calls are kept for readers");
+        assert!(
+            structure(&d.graph, &m.dims, true).is_err(),
+            "calls are kept for readers"
+        );
         let mut g = d.graph.clone();
         let a = g.fill(1.0, Shape::new(Dim::size(2), Dim::size(3)));
         g.matmul(a, a);

@@ -34,7 +34,7 @@ fn main() -> Result<(), Error> {
         std::env::temp_dir().join(format!("sine-{}.safetensors", std::process::id()));
     trained.save(&path)?;
     let loaded = Trained::load(&path)?;
-    let answer = loaded.predict(&[0.5, 1.5, -1.5][..])?;
+    let answer = loaded.predict(&[0.5, 1.5, -1.5])?;
     println!("sin(0.5), sin(1.5), sin(−1.5) ≈ {:.3?}", answer.values);
     // A file that is already gone is as good as removed.
     let _ = std::fs::remove_file(path);

@@ -125,7 +125,8 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
             }
             best * 1e6
         };
-        let rows: Vec<u32> = (0..c.batch as u32).map(|r| r * 97 % c.rows as u32).collect();
+        let rows: Vec<u32> =
+            (0..c.batch as u32).map(|r| r * 97 % c.rows as u32).collect();
         let dense = BatchSource::Dense { values: &data.x, cols: c.widths[0] };
         println!("  {:6.2} µs  load", best(&mut || machine.load(input, dense, &rows)));
         println!("  {:6.2} µs  run", best(&mut || machine.run()));

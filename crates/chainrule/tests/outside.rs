@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(epochs, 300);
     let path = std::path::Path::new("xor.safetensors");
     trained.save(path)?;
-    let p = Trained::load(path)?.predict(&[0.0, 1.0, 1.0, 1.0][..])?;
+    let p = Trained::load(path)?.predict(&[0.0, 1.0, 1.0, 1.0])?;
     println!("{:?} {:?}", p.class(0), p.class(1));
     Ok(())
 }

@@ -462,7 +462,8 @@ impl Lowerer<'_> {
             f.name.written
         );
         let at = f.params.first().map_or(f.name.span, |p| p.name.span);
-        let edit = Edit { span: Span { start: at.end, end: at.end }, with: " : K".into() };
+        let edit =
+            Edit { span: Span { start: at.end, end: at.end }, with: " : K".into() };
         Some(Diagnostic::error(Code::G2, span, text).fix(fix, vec![edit]))
     }
 

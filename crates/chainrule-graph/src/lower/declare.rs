@@ -361,7 +361,7 @@ impl Lowerer<'_> {
     }
 
     fn shape_of(&mut self, s: &ShapeExpr) -> Shape {
-        let dims: Vec<Dim> = s.dims.iter().map(|d| dim(d)).collect();
+        let dims: Vec<Dim> = s.dims.iter().map(dim).collect();
         match dims.as_slice() {
             [n] if self.layout == Layout::Rows => Shape::new(Dim::ONE, n.clone()),
             [n] => Shape::column(n.clone()),
@@ -534,11 +534,10 @@ impl Lowerer<'_> {
             m.rows,
             m.cols
         );
-        let mut d =
-            Diagnostic::error(Code::S5, span, text).label(
-                s.span,
-                format!("{} is {shape} (line {})", s.shown, self.line(s.span)),
-            );
+        let mut d = Diagnostic::error(Code::S5, span, text).label(
+            s.span,
+            format!("{} is {shape} (line {})", s.shown, self.line(s.span)),
+        );
         if shape.under(&self.dims.sizes) == Some((m.cols, m.rows)) {
             let with = literal_text(&m.transposed());
             d = d.fix(format!("transposed: {with}"), vec![Edit { span, with }]);
@@ -580,9 +579,7 @@ impl Lowerer<'_> {
             let total: f64 = v.iter().sum();
             let bits = v.iter().all(|&x| x == 0.0 || x == 1.0);
             let (ok, say) = match mark {
-                Mark::OneHot => {
-                    (bits && total == 1.0, "one-hot: one 1 and otherwise 0")
-                }
+                Mark::OneHot => (bits && total == 1.0, "one-hot: one 1 and otherwise 0"),
                 Mark::Distribution => (
                     v.iter().all(|&x| x >= 0.0) && (total - 1.0).abs() < 1e-6,
                     "a distribution: entries from 0 that add to 1",

@@ -62,9 +62,8 @@ impl Lowerer<'_> {
 
     /// "; x is D×1, line 1": the symbol that another name stands for, as in `a_0 = x`.
     fn alias(&self, key: &str, n: NodeId) -> String {
-        let same = |(k, m): &(&String, &Meaning)| {
-            k.as_str() != key && **m == Meaning::Node(n)
-        };
+        let same =
+            |(k, m): &(&String, &Meaning)| k.as_str() != key && **m == Meaning::Node(n);
         let symbol = matches!(self.g[n].op, Op::Symbol(_));
         let found = self.names.iter().find(same).filter(|_| symbol);
         let Some((other, _)) = found else { return String::new() };

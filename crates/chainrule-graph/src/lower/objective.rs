@@ -110,7 +110,7 @@ impl Lowerer<'_> {
         }
         match said.first() {
             Some(((name, e), span)) => {
-                self.said_objective(name.as_ref(), e, *span, draft)
+                self.said_objective(name.as_ref(), e, *span, draft);
             }
             None => self.found_objective(draft),
         }
@@ -260,7 +260,7 @@ impl Lowerer<'_> {
                 }
             }
             ExprKind::Binary(_, a, b) if is_target(strip(a)) => {
-                out.extend(logged(b, &node))
+                out.extend(logged(b, &node));
             }
             _ => {}
         }

@@ -194,7 +194,7 @@ impl Lowerer<'_> {
             ExprKind::Element(base, index) => {
                 let ExprKind::Name(n) = &base.kind else { return None };
                 let node = self.node_of(&n.key, scope)?;
-                let subs = index.iter().map(|i| sub_of(i)).collect::<Option<Vec<_>>>()?;
+                let subs = index.iter().map(sub_of).collect::<Option<Vec<_>>>()?;
                 let letters = subs.iter().any(|s| matches!(s, Sub::Index(_)));
                 letters.then_some((node, subs))
             }

@@ -354,9 +354,9 @@ pub(super) fn linear(
     let inner = s.node(op.clone(), &new, span);
     let wide = (!s.scalar(inner)).then(|| s.g[inner].shape.clone());
     if wide.is_some() {
-        all.num.push(inner)
+        all.num.push(inner);
     } else {
-        all.snum.push(inner)
+        all.snum.push(inner);
     }
     flip_inside(s, &mut all, op, &new, span);
     let unit = Factors::one();

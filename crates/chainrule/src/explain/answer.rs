@@ -94,7 +94,8 @@ impl<'a> Asker<'a> {
 
     fn make_stepper(&self, total: usize) -> Result<Stepper<'a>, Diagnostic> {
         let call = self.update_call()?;
-        Stepper::new(self.m, &call, &self.frozen, total, self.options.round_each)
+        let how = (self.options.round_each, self.options.training.is_some());
+        Stepper::new(self.m, &call, &self.frozen, total, how)
     }
 
     fn update_call(&self) -> Result<OptimizerCall, Diagnostic> {
@@ -120,11 +121,11 @@ impl<'a> Asker<'a> {
             learned(self.m, &self.frozen).into_iter().map(|(_, n)| n).collect();
         let text =
             format!("learned here, since nothing says otherwise: {}", names.join(", "));
-        self.notes.push(Diagnostic::note(Code::M2, Span::default(), text));
+        self.notes.push(Diagnostic::note(Code::T1, Span::default(), text));
     }
 
     fn run(&self, ks: &BTreeSet<usize>) -> Result<BTreeMap<usize, State>, Diagnostic> {
-        let mut state = state::given(self.m)?;
+        let mut state = state::given(self.m, self.options.training)?;
         let mut out = BTreeMap::new();
         let last = ks.iter().copied().max().unwrap_or(0);
         for k in 0..=last {

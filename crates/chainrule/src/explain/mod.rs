@@ -7,6 +7,7 @@ mod answer;
 mod derivation;
 mod entries;
 mod json;
+mod masks;
 mod question;
 mod rows;
 mod state;
@@ -31,12 +32,21 @@ pub struct AskOptions {
     pub round_each: Option<u32>,
     /// Shapes and gradients over this many examples (a number or a letter).
     pub examples: Option<String>,
+    /// The training form with the dropout masks of this seed; the evaluation form otherwise.
+    pub training: Option<u64>,
 }
 
 impl Default for AskOptions {
     fn default() -> Self {
         let freeze = Vec::new();
-        Self { update: None, steps: 1, freeze, round_each: None, examples: None }
+        Self {
+            update: None,
+            steps: 1,
+            freeze,
+            round_each: None,
+            examples: None,
+            training: None,
+        }
     }
 }
 

@@ -26,7 +26,8 @@ pub fn with_rows(
 ) -> Result<Module, Error> {
     let (from, to) = (*rows.start(), *rows.end());
     if from < 1 || to < from || to > data.rows {
-        let message = format!("rows {from}..{to}: the training part has rows 1..{}", data.rows);
+        let message =
+            format!("rows {from}..{to}: the training part has rows 1..{}", data.rows);
         return Err(Error::Usage { field: "row".into(), message });
     }
     let mut out = m.clone();
@@ -34,7 +35,8 @@ pub fn with_rows(
     for s in &mut out.symbols {
         if let Some(array) = data.array(&s.key) {
             let value = values(array, from - 1..to);
-            s.value = Some(if m.layout == Layout::Rows { value } else { value.transposed() });
+            s.value =
+                Some(if m.layout == Layout::Rows { value } else { value.transposed() });
         } else if s.role == Role::Param && s.value.is_none() {
             s.value = Some(init::start(s, &out.dims.sizes, seed)?.value);
         }

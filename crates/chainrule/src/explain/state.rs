@@ -24,10 +24,13 @@ pub(crate) struct State {
     pub memory: BTreeMap<SymId, Vec<Mat>>,
     /// Number of examples.
     pub examples: usize,
+    /// Dropout masks by site, if the training form is looked at.
+    pub masks: Option<BTreeMap<u32, Vec<Mat>>>,
 }
 
 /// The values that the file gives: `:=`, else what `=` fills a parameter with.
-pub(crate) fn given(m: &Module) -> Result<State, Diagnostic> {
+/// `training` is the seed of the training form's masks.
+pub(crate) fn given(m: &Module, training: Option<u64>) -> Result<State, Diagnostic> {
     let mut values = BTreeMap::new();
     let mut examples = None;
     for s in &m.symbols {
@@ -48,7 +51,9 @@ pub(crate) fn given(m: &Module) -> Result<State, Diagnostic> {
         }
         values.insert(s.id, value);
     }
-    Ok(State { values, memory: BTreeMap::new(), examples: examples.unwrap_or(1) })
+    let examples = examples.unwrap_or(1);
+    let masks = training.map(|seed| super::masks::draw(m, examples, seed)).transpose()?;
+    Ok(State { values, memory: BTreeMap::new(), examples, masks })
 }
 
 fn fill(m: &Module, s: &chainrule_graph::module::Symbol, v: &Mat) -> Option<Mat> {
@@ -62,6 +67,7 @@ impl State {
         let mut env = Env {
             sizes: m.dims.sizes.clone(),
             examples: self.examples,
+            masks: self.masks.clone().unwrap_or_default(),
             ..Env::default()
         };
         for s in &m.symbols {
@@ -77,9 +83,13 @@ impl State {
 
     /// The value of one node of a graph of this module; `None` where something is not known.
     pub(crate) fn value(&self, m: &Module, g: &Graph, n: NodeId) -> Option<Value> {
-        let (g, roots) = primitives(m, g, &[n], Purpose::Evaluation)?;
+        let (g, roots) = primitives(m, g, &[n], purpose(self.masks.is_some()))?;
         eval_roots(&g, &self.env(m), &roots)[roots[0].0 as usize].clone()
     }
+}
+
+fn purpose(training: bool) -> Purpose {
+    if training { Purpose::Training } else { Purpose::Evaluation }
 }
 
 /// Runs an update rule step by step.
@@ -100,7 +110,7 @@ impl<'a> Stepper<'a> {
         call: &OptimizerCall,
         frozen: &[String],
         total: usize,
-        round: Option<u32>,
+        (round, training): (Option<u32>, bool),
     ) -> Result<Self, Diagnostic> {
         let free = Module {
             trainable: learned(m, frozen).into_iter().map(|(id, _)| id).collect(),
@@ -108,7 +118,7 @@ impl<'a> Stepper<'a> {
         };
         let d: Derived = derive(&free).map_err(first)?;
         let roots: Vec<NodeId> = d.gradients.iter().map(|(_, n)| *n).collect();
-        let (graph, at) = primitives(m, &d.graph, &roots, Purpose::Evaluation)
+        let (graph, at) = primitives(m, &d.graph, &roots, purpose(training))
             .ok_or_else(|| bug("the gradient did not expand"))?;
         let gradients: Vec<(SymId, NodeId)> =
             d.gradients.iter().zip(at).map(|((s, _), n)| (*s, n)).collect();

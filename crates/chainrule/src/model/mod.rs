@@ -20,7 +20,7 @@
 //!     ("y", 1, &[0.0, 1.0, 1.0, 0.0]),
 //! ])?;
 //! let xor = model.fit(&data, &mut |_| Default::default())?;
-//! assert!(xor.predict(&[0.0, 1.0][..])?.row(0)[0] > 0.9);
+//! assert!(xor.predict(&[0.0, 1.0])?.row(0)[0] > 0.9);
 //! # Ok::<(), chainrule::Error>(())
 //! ```
 //!
@@ -29,7 +29,10 @@
 //! pool but the threads that a call itself starts and ends. Deliberately absent: run folders (see
 //! [`crate::runs`]), screens.
 
+mod evaluate;
+mod fit;
 mod options;
+mod predict;
 mod roles;
 mod stored;
 mod summary;
@@ -50,10 +53,12 @@ use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
 use crate::train::{self, Control, Event, Measure, Settings};
 
+pub use evaluate::Evaluation;
 pub use options::Options;
+pub use predict::{Prediction, Rows};
 pub(crate) use roles::{WEIGHT, batch_dim, data_symbols, sizes as sizes_of};
 pub use summary::Summary;
-pub use trained::{Evaluation, Prediction, Rows, Trained};
+pub use trained::Trained;
 
 /// A checked file of equations that can be trained.
 #[derive(Clone, Debug)]
@@ -241,7 +246,7 @@ impl Model {
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
         self.settings.check()?;
-        trained::fit(self, train, watched, preparation, on_event)
+        fit::fit(self, train, watched, preparation, on_event)
     }
 }
 

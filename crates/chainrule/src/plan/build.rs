@@ -56,6 +56,13 @@ impl Ir {
     }
 
     pub(crate) fn select(&mut self, c: Id, a: Id, b: Id) -> Id {
+        let c = match self.above_zero(c) {
+            Some((z, zero)) if a == z && self.constant(b) == Some(0.0) => {
+                return self.binary(Binary::Max, z, zero);
+            }
+            Some((z, zero)) => self.above_zero_again(z, zero).unwrap_or(c),
+            None => c,
+        };
         match self.constant(c) {
             Some(c) if self[a].size == self[b].size => {
                 if c != 0.0 {
@@ -66,6 +73,20 @@ impl Ir {
             }
             _ => self.entrywise(IOp::Select, &[c, a, b]),
         }
+    }
+
+    /// z and 0, if `c` = (z > 0).
+    fn above_zero(&self, c: Id) -> Option<(Id, Id)> {
+        let IOp::Binary(Binary::Gt) = self[c].op else { return None };
+        let (z, zero) = (self[c].args[0], self[c].args[1]);
+        (self.constant(zero) == Some(0.0) && !self[z].is_scalar()).then_some((z, zero))
+    }
+
+    /// max(z, 0) > 0 in place of z > 0, where max(z, 0) is there: z itself need not be kept.
+    fn above_zero_again(&mut self, z: Id, zero: Id) -> Option<Id> {
+        let size = self[z].size;
+        let rectified = self.find(&IOp::Binary(Binary::Max), &[z, zero], size)?;
+        Some(self.intern(IOp::Binary(Binary::Gt), &[rectified, zero], size, false))
     }
 
     /// Host factors come first and are gathered: h·(k·x) = (h·k)·x.
@@ -119,6 +140,12 @@ impl Ir {
     fn over(&mut self, f: Binary, a: Id, b: Id) -> Option<Id> {
         if let Some(softmax) = self.softmax_of_quotient(a, b) {
             return Some(softmax);
+        }
+        let top = self[a].clone();
+        if top.op == IOp::Binary(Binary::Mul) && self[top.args[0]].host && !top.host {
+            // (h x) / y = h (x / y): h may join a sum that follows.
+            let quotient = self.binary(f, top.args[1], b);
+            return Some(self.binary(Binary::Mul, top.args[0], quotient));
         }
         let once = self[b].is_scalar() && !self[b].each;
         let many = self[a].each || !self[a].is_scalar();

@@ -163,6 +163,11 @@ impl Ir {
         id
     }
 
+    /// The node, if it is there.
+    pub(crate) fn find(&self, op: &IOp, args: &[Id], size: Size) -> Option<Id> {
+        self.known.get(&(op.clone(), args.to_vec(), size)).copied()
+    }
+
     fn on_host(&self, op: &IOp, args: &[Id], size: Size) -> bool {
         match op {
             IOp::Const(_) | IOp::Rows | IOp::HostSlot(_) => true,

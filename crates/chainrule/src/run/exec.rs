@@ -3,7 +3,7 @@
 //! In: a bound step and the arena. Out: the arena changed. Invariant: nothing is allocated;
 //! plain loops run on one thread in one order, kernels promise equal bits for any number.
 
-use chainrule_kernels::{FusedCall, Program, Real, Slot, Team};
+use chainrule_kernels::{FusedCall, Program, Real, Reduce, Reduction, Slot, Team};
 
 use crate::plan::step::Fold;
 use crate::run::bind::{Look, Ready};
@@ -48,6 +48,7 @@ pub(crate) fn step<T: Real>(
                 g.accumulate = *c == 0;
             }
         }
+        Ready::Reduce(r) if narrow(r) => narrow_rows(arena, r),
         Ready::Reduce(r) => T::reduce(team, arena, r),
         Ready::Soft { fold: Fold::Softmax, rows, cols, src, dst } => {
             T::softmax(team, arena, *rows, *cols, *src, *dst);
@@ -77,6 +78,25 @@ pub(crate) fn step<T: Real>(
                 arena[dst.offset + i * (dst.row_stride + 1)] = T::from_f64(1.0);
             }
         }
+    }
+}
+
+/// Rows so short that a vector per row costs more than the row.
+fn narrow(r: &Reduction) -> bool {
+    r.cols <= 16 && matches!(r.kind, Reduce::RowSum | Reduce::RowMax) && !r.accumulate
+}
+
+/// Sums (in f64, rounded once) or maxima (NaN if there is one) of short rows.
+fn narrow_rows<T: Real>(arena: &mut [T], r: &Reduction) {
+    for i in 0..r.rows {
+        let row = &arena[r.src.offset + i * r.src.row_stride..][..r.cols];
+        let all = row.iter().map(|x| x.to_f64());
+        let result = if r.kind == Reduce::RowSum {
+            all.sum::<f64>()
+        } else {
+            all.fold(f64::NEG_INFINITY, |t, x| if x > t || x.is_nan() { x } else { t })
+        };
+        arena[r.dst.offset + i * r.dst.row_stride] = T::from_f64(result * r.scale);
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn write(stored: &Stored, sum: &str) -> String {
     }
     let mut text = Value::Object(all).to_string();
     // Tensors then start at a multiple of eight, as readers that map files like it.
-    while text.len() % 8 != 0 {
+    while !text.len().is_multiple_of(8) {
         text.push(' ');
     }
     text

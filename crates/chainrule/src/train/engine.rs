@@ -16,11 +16,12 @@ use chainrule_kernels::{Real, Team};
 
 use super::settings::Settings;
 use super::{Dataset, EVALUATION_ROWS};
+use super::{Fed, mean_weight};
 use crate::data::Array;
 use crate::error::Error;
-use crate::model::{Model, WEIGHT, batch_dim, data_symbols};
+use crate::model::{Model, batch_dim, data_symbols};
 use crate::plan::{self, Options, Purpose};
-use crate::run::{BatchSource, Clock, Machine, UpdateRule};
+use crate::run::{Clock, Machine, UpdateRule};
 use crate::schedule;
 
 /// Figures of one batch.
@@ -111,58 +112,6 @@ impl<'a> Planned<'a> {
         let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
         Ok((x, Machine::new(Arc::new(plan), Arc::clone(&self.team))))
     }
-}
-
-/// A data set in the number type of the run.
-pub(crate) struct Fed<T>(Vec<(SymId, FedArray<T>)>);
-
-enum FedArray<T> {
-    Dense { values: Vec<T>, cols: usize },
-    Index(Vec<u32>),
-}
-
-impl<T: Real> Fed<T> {
-    /// `mean_weight` is that of the training part: weights are relative to it.
-    pub(crate) fn new(module: &Module, data: &Dataset, mean_weight: f64) -> Self {
-        let arrays = data_symbols(module).filter_map(|s| {
-            let fed = match data.array(&s.key)? {
-                Array::Index { index, .. } => FedArray::Index(index.clone()),
-                Array::Dense { cols, values } => {
-                    let values = values.iter().map(|&v| T::from_f64(v)).collect();
-                    FedArray::Dense { values, cols: *cols }
-                }
-            };
-            Some((s.id, fed))
-        });
-        let mut all: Vec<_> = arrays.collect();
-        if let Some(s) = module.symbol(WEIGHT) {
-            let weight = |i: usize| match &data.weights {
-                Some(w) => w[i] / mean_weight,
-                None => 1.0,
-            };
-            let values = (0..data.rows).map(|i| T::from_f64(weight(i))).collect();
-            all.push((s.id, FedArray::Dense { values, cols: 1 }));
-        }
-        Self(all)
-    }
-
-    pub(crate) fn load(&self, machine: &mut Machine<T>, rows: &[u32]) {
-        machine.batch(rows.len());
-        for (id, array) in &self.0 {
-            let source = match array {
-                FedArray::Dense { values, cols } => {
-                    BatchSource::Dense { values, cols: *cols }
-                }
-                FedArray::Index(classes) => BatchSource::Index(classes),
-            };
-            machine.load(*id, source, rows);
-        }
-    }
-}
-
-/// The mean weight of a data set; 1 where it has none.
-pub(crate) fn mean_weight(data: &Dataset) -> f64 {
-    data.weights.as_ref().map_or(1.0, |w| w.iter().sum::<f64>() / w.len() as f64)
 }
 
 /// A machine that only measures, with the places of its figures.

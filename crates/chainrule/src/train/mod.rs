@@ -8,6 +8,7 @@
 
 mod engine;
 mod event;
+mod feed;
 mod score;
 mod settings;
 mod watch;
@@ -21,8 +22,9 @@ use score::Tally;
 use watch::Watch;
 
 use engine::{Done, StepAt};
-pub(crate) use engine::{Engine, Fed, Machines, Meter, Planned, check_rule, mean_weight};
+pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
+pub(crate) use feed::{Fed, mean_weight};
 pub use score::Measure;
 pub use settings::{Plateau, Settings};
 

@@ -92,7 +92,9 @@ pub(crate) fn env(m: &Module) -> Env {
     for s in &m.symbols {
         let Some(v) = &s.value else { continue };
         let value = match s.each {
-            true => Value::Each((0..env.examples).map(|j| v.column(j % v.cols)).collect()),
+            true => {
+                Value::Each((0..env.examples).map(|j| v.column(j % v.cols)).collect())
+            }
             false => Value::Shared(v.clone()),
         };
         env.symbols.insert(s.id, value);
@@ -144,7 +146,8 @@ impl Function {
     /// The value of `top` for this value of `by`.
     pub(crate) fn at(&mut self, x: &Mat) -> Option<Mat> {
         let each = self.graph.symbol(self.moved).1;
-        let value = if each { Value::Each(vec![x.clone()]) } else { Value::Shared(x.clone()) };
+        let value =
+            if each { Value::Each(vec![x.clone()]) } else { Value::Shared(x.clone()) };
         self.env.symbols.insert(self.moved, value);
         let all = eval_roots(&self.graph, &self.env, &[self.top]);
         Some(all[self.top.0 as usize].as_ref()?.of(0).clone())

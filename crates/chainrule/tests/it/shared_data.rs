@@ -15,14 +15,19 @@ fn judged(name: &str) -> Option<Evaluation> {
         return None;
     }
     let file = folder.join("tests/shared").join(name);
-    let model = Model::from_file(&file, Options::default().threads(1)).expect("the file reads");
+    let model =
+        Model::from_file(&file, Options::default().threads(1)).expect("the file reads");
     let data = model.load_data().expect("the data read");
     let trained = model
-        .fit_prepared(&data.prepared.train, data.watched(), &data.prepared.preparation, &mut |_| {
-            Control::Continue
-        })
+        .fit_prepared(
+            &data.prepared.train,
+            data.watched(),
+            &data.prepared.preparation,
+            &mut |_| Control::Continue,
+        )
         .expect("it trains");
-    let part = data.test.as_ref().map(|(d, _)| d).or(data.watched()).expect("held-out rows");
+    let part =
+        data.test.as_ref().map(|(d, _)| d).or(data.watched()).expect("held-out rows");
     Some(trained.evaluate_prepared(part).expect("it evaluates"))
 }
 

@@ -246,7 +246,9 @@ fn literal(e: &Expr) -> Option<Vec<Vec<(f64, f64)>>> {
     match &e.kind {
         ExprKind::Number(v, text) => {
             let half = match text.split_once('.') {
-                Some((_, digits)) => 0.5 * 10_f64.powi(-(digits.len() as i32)) * 1.000_001,
+                Some((_, digits)) => {
+                    0.5 * 10_f64.powi(-(digits.len() as i32)) * 1.000_001
+                }
                 None => 1e-9 * v.abs(),
             };
             Some(vec![vec![(*v, half)]])

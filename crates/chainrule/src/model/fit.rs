@@ -1,0 +1,162 @@
+//! Training as a whole: starts, machines, the loop, and what is kept of it.
+//!
+//! In: a [`Model`], prepared data. Out: [`Trained`]. Invariant: the number type of the run is known
+//! here and nowhere above. Deliberately absent: the loop itself; see [`crate::train`].
+
+use chainrule_graph::module::Symbol;
+use chainrule_graph::shape::Sizes;
+use chainrule_graph::syntax::ast::{Mark, Precision};
+use chainrule_kernels::Real;
+
+use super::{Model, Trained, compared};
+use crate::data::{Array, Dataset, Preparation};
+use crate::error::Error;
+use crate::init;
+use crate::metrics::Baseline;
+use crate::store::{Numbers, Tensor};
+use crate::train::{self, Control, Event, Job, Machines, Measure, Planned, mean_weight};
+
+/// Trains; the settings are checked.
+pub(super) fn fit(
+    model: &Model,
+    train: &Dataset,
+    watched: Option<&Dataset>,
+    preparation: &Preparation,
+    on_event: &mut dyn FnMut(&Event) -> Control,
+) -> Result<Trained, Error> {
+    match model.settings.precision {
+        Precision::F32 => fit_in::<f32>(model, train, watched, preparation, on_event),
+        Precision::F64 => fit_in::<f64>(model, train, watched, preparation, on_event),
+    }
+}
+
+/// The number type of a run, as it is stored.
+pub(super) trait Number: Real {
+    fn numbers(values: &[f64]) -> Numbers;
+}
+
+impl Number for f32 {
+    fn numbers(values: &[f64]) -> Numbers {
+        Numbers::F32(values.iter().map(|&v| v as f32).collect())
+    }
+}
+
+impl Number for f64 {
+    fn numbers(values: &[f64]) -> Numbers {
+        Numbers::F64(values.to_vec())
+    }
+}
+
+fn fit_in<T: Number>(
+    model: &Model,
+    train: &Dataset,
+    watched: Option<&Dataset>,
+    preparation: &Preparation,
+    on_event: &mut dyn FnMut(&Event) -> Control,
+) -> Result<Trained, Error> {
+    let (module, settings) = (&model.module, &model.settings);
+    let sizes = model.sizes(train)?;
+    let planned = Planned::new(model, &sizes, train);
+    let mut machines = Machines::<T>::new(&planned, settings, train, watched)?;
+    let (starts, parameters) = start(model, &sizes, &mut machines)?;
+    let target = compared(module);
+    let job = Job {
+        settings,
+        train,
+        watched,
+        metric: target.map(|s| (s.key.clone(), Measure::of(s.mark))),
+        parameters,
+        fingerprint: model.derived.fingerprint.clone(),
+        notes: starts,
+    };
+    let mut notes = Vec::new();
+    let outcome = train::train(&mut machines, &job, &mut |event| {
+        if let Event::Note(note) = event {
+            notes.push(note.clone());
+        }
+        on_event(event)
+    });
+    Ok(Trained {
+        model: model.clone(),
+        preparation: preparation.clone(),
+        baseline: target.and_then(|s| baseline(s, train, preparation)),
+        tensors: tensors(model, &sizes, &machines),
+        sizes,
+        weight: mean_weight(train),
+        history: outcome.history,
+        end: Some(outcome.end),
+        notes,
+    })
+}
+
+/// Sets every parameter to its start; what the file leaves open, and the number of entries.
+fn start<T: Number>(
+    model: &Model,
+    sizes: &Sizes,
+    machines: &mut Machines<T>,
+) -> Result<(Vec<String>, usize), Error> {
+    let (mut notes, mut entries) = (Vec::new(), 0);
+    for &id in &model.module.trainable {
+        let symbol = &model.module.symbols[id.0 as usize];
+        let started = init::start(symbol, sizes, model.settings.seed)?;
+        entries += started.value.data.len();
+        machines.set(id, &started.value.data);
+        notes.extend(started.note);
+    }
+    Ok((notes, entries))
+}
+
+fn tensors<T: Number>(
+    model: &Model,
+    sizes: &Sizes,
+    machines: &Machines<T>,
+) -> Vec<Tensor> {
+    let mut all = Vec::new();
+    for &id in &model.module.trainable {
+        let symbol = &model.module.symbols[id.0 as usize];
+        let values = machines.get(id).unwrap_or_default();
+        if let Some(shape) = symbol.shape.under(sizes) {
+            let (name, numbers) = (symbol.key.clone(), T::numbers(&values));
+            all.push(Tensor { name, shape, numbers });
+        }
+    }
+    for site in 0..model.module.norms.len() as u32 {
+        for (variance, name) in [(false, "mean"), (true, "variance")] {
+            if let Some(values) = machines.running(site, variance) {
+                let (shape, numbers) = ((values.len(), 1), T::numbers(&values));
+                let name = format!("running/{site}/{name}");
+                all.push(Tensor { name, shape, numbers });
+            }
+        }
+    }
+    all
+}
+
+/// What a predictor that looks at nothing knows of the training part.
+fn baseline(
+    target: &Symbol,
+    train: &Dataset,
+    preparation: &Preparation,
+) -> Option<Baseline> {
+    match train.array(&target.key)? {
+        Array::Index { classes, index } => {
+            let mut counts = vec![0.0; *classes];
+            index.iter().for_each(|&c| counts[c as usize] += 1.0);
+            Some(Baseline::Classes(counts))
+        }
+        Array::Dense { cols, values } => {
+            let mut values = values.clone();
+            preparation.undo(&target.key, &mut values);
+            let mean = |c: usize| {
+                let column = values.iter().skip(c).step_by(*cols);
+                column.sum::<f64>() / train.rows as f64
+            };
+            let means = (0..*cols).map(mean).collect();
+            Some(match target.mark {
+                Some(Mark::Binary | Mark::MultiHot) => Baseline::Labels(means),
+                Some(Mark::Distribution | Mark::OneHot) => Baseline::Classes(means),
+                None => Baseline::Means(means),
+            })
+        }
+    }
+}
