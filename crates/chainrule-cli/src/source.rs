@@ -14,7 +14,7 @@ use chainrule::graph::lower::{Loaded, Override, load};
 const LARGEST: u64 = 4 << 20;
 
 /// A file of equations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
     /// Where it is; `-` for standard input.
     pub path: PathBuf,

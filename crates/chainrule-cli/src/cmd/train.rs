@@ -244,7 +244,7 @@ impl Job<'_> {
         match screen.json {
             true => screen.document(&document)?,
             false => {
-                screen.print(&self::shown(trained, &text, &document, self.args.quiet))?
+                screen.print(&shown(trained, &text, &document, self.args.quiet))?;
             }
         }
         Ok(status(trained))

@@ -1,6 +1,8 @@
 //! Data, settings, models and folders that are in the way: the message names the file and the way
 //! out, the status is that of docs/exit-status.md, and nothing is left behind.
 
+#[cfg(target_os = "linux")]
+use crate::support::skipped;
 use crate::support::{Place, Ran};
 use crate::training::{CLASSES, place, table};
 
@@ -33,6 +35,29 @@ fn tables_that_do_not_fit_are_refused_with_the_place() {
         assert!([1, 3].contains(&ran.status), "{what}: {ran:?}");
         assert!(ran.err.contains(words), "{what}: {}", ran.err);
     }
+}
+
+#[test]
+fn a_cell_that_is_no_number_is_said_or_filled_aloud() {
+    for cell in ["NaN", "inf", ""] {
+        let place = Place::new();
+        place.file("t.chain", CLASSES);
+        place.file("t.csv", table() + &format!("{cell},2.0,small\n"));
+        let ran = place.run(&["train", "t.chain", "--epochs", "2"]);
+        assert!([0, 3].contains(&ran.status), "{cell}: {ran:?}");
+        let words = if ran.status == 0 { "missing" } else { "t.csv" };
+        assert!(ran.err.contains(words), "{cell}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_class_that_training_never_saw_is_refused() {
+    let place = place();
+    place.file("v.csv", "a,b,kind\n1.0,2.0,huge\n");
+    place.file("t.chain", CLASSES.replace("hold out 20 % stratified", "validate v.csv"));
+    let ran = refused(&place, &[]);
+    assert_eq!(ran.status, 3, "{ran:?}");
+    assert!(ran.err.contains("huge") && ran.err.contains("v.csv"), "{}", ran.err);
 }
 
 #[test]
@@ -188,7 +213,9 @@ fn a_folder_without_permission_is_named_and_left_alone() {
     let place = place();
     let before = place.names();
     for args in [&["train", "t.chain"][..], &["new", "classifier"]] {
-        let Some(ran) = as_nobody(&place, args) else { return };
+        let Some(ran) = as_nobody(&place, args) else {
+            return skipped("nobody else to become here");
+        };
         assert_eq!(ran.status, 3, "{ran:?}");
         assert!(ran.err.contains("Permission denied"), "{}", ran.err);
         assert_eq!(place.names(), before);
@@ -205,7 +232,7 @@ fn a_full_disk_leaves_nothing() {
     mount.args(["-t", "tmpfs", "-o", "size=16k", "none"]).arg(&disk);
     // Only root can mount; elsewhere the library's own tests stand for this.
     if !mount.output().is_ok_and(|o| o.status.success()) {
-        return;
+        return skipped("a small disk cannot be mounted here");
     }
     let ran = place
         .run(&["train", "t.chain", "--out", "disk", "--set", "H=4000", "--epochs", "1"]);

@@ -178,3 +178,33 @@ fn a_name_that_is_not_utf_8_is_a_name() {
         place.command(&["check"]).arg(name).output().expect("the command starts");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[test]
+fn the_planned_gradient_is_held_against_differences() {
+    let place = crate::training::place();
+    let ran = place.run(&["check", "t.chain"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert!(ran.out.contains("gradient   holds: 20 directions"), "{}", ran.out);
+    assert!(ran.out.contains("rows of the data"), "{}", ran.out);
+    let json = place.run(&["check", "t.chain", "--format", "json"]).json();
+    assert_eq!(json["gradient"]["passed"], true);
+    assert_eq!(json["learned"]["numbers"], 8 * 2 + 8 + 2 * 8 + 2);
+}
+
+#[test]
+fn without_its_data_a_file_is_checked_with_drawn_numbers() {
+    let place = Place::new();
+    place.file("t.chain", crate::training::CLASSES);
+    let ran = place.run(&["check", "t.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("checked without its data") && ran.err.contains("t.csv"));
+    assert!(ran.out.contains("on drawn numbers"), "{}", ran.out);
+}
+
+#[test]
+fn sizes_that_no_machine_holds_are_not_tried() {
+    let place = crate::training::place();
+    let args = ["check", "t.chain", "--set", "H=100000000000000"];
+    let ran = place.run(&args);
+    assert_eq!(ran.status, 0, "{ran:?}");
+}
