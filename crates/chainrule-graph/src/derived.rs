@@ -62,7 +62,7 @@ pub(crate) fn facts(m: &Module) -> Facts {
     };
     let sums_to_one: BTreeSet<SymId> =
         m.symbols.iter().filter(one_hot).map(|s| s.id).collect();
-    Facts { sums_to_one, barrier: None }
+    Facts { sums_to_one, ..Facts::default() }
 }
 
 /// Whether every column (in `rows`: row) holds one 1 and otherwise 0; a single entry does not
@@ -86,6 +86,16 @@ pub(crate) fn recognised(
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
     let facts = Facts { barrier, ..facts(m) };
     let s = simplify::simplify(&m.graph, &mut cx, &facts, Stage::Recognise, roots);
+    (s.graph, s.roots)
+}
+
+/// The file's values as they are read and run, stable forms put in.
+pub(crate) fn readable(m: &Module, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
+    let (g, at) = recognised(m, roots, None);
+    let mut dims = m.dims.clone();
+    let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
+    let known = Facts { named: at.iter().copied().collect(), ..facts(m) };
+    let s = simplify::simplify(&g, &mut cx, &known, Stage::Reader, &at);
     (s.graph, s.roots)
 }
 
@@ -117,6 +127,7 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     let output = m.output.map(|_| next());
     let equations: Vec<NodeId> = m.equations.iter().map(|_| next()).collect();
     let by: Vec<NodeId> = params.iter().map(|_| next()).collect();
+    g.mark_equations(&equations);
 
     let mut dims = m.dims.clone();
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
@@ -127,7 +138,8 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     roots.extend(output);
     roots.extend(&equations);
     roots.extend(&grads);
-    let s = simplify::simplify(&g, &mut cx, &facts(m), Stage::Reader, &roots);
+    let known = Facts { named: equations.iter().copied().collect(), ..facts(m) };
+    let s = simplify::simplify(&g, &mut cx, &known, Stage::Reader, &roots);
     verify::after("simplification", &s.graph, cx.dims, false);
     let mut at = s.roots.into_iter();
     let mut next = || at.next().unwrap_or(root);
@@ -157,6 +169,29 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
 #[must_use]
 pub fn symbol_node(g: &Graph, s: SymId) -> Option<NodeId> {
     g.iter().find(|(_, n)| n.op == Op::Symbol(s)).map(|(id, _)| id)
+}
+
+/// The gradients as reverse mode gives them on the graph as written, before any rewriting: what
+/// the rewrites are held against.
+///
+/// # Errors
+/// If there is no objective.
+pub fn unsimplified(
+    m: &Module,
+) -> Result<(Graph, Vec<(SymId, NodeId)>), Vec<Diagnostic>> {
+    let Some(objective) = &m.objective else {
+        return Err(vec![missing_objective(m)]);
+    };
+    let params: Vec<(SymId, NodeId)> = m
+        .trainable
+        .iter()
+        .filter_map(|s| Some((*s, symbol_node(&m.graph, *s)?)))
+        .collect();
+    let by: Vec<NodeId> = params.iter().map(|(_, n)| *n).collect();
+    let (mut g, mut dims) = (m.graph.clone(), m.dims.clone());
+    let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
+    let grads = gradients(&mut g, &mut cx, objective.node, &by);
+    Ok((g, params.iter().map(|(s, _)| *s).zip(grads).collect()))
 }
 
 fn missing_objective(m: &Module) -> Diagnostic {

@@ -5,7 +5,7 @@
 //! finite wherever it should be. Deliberately absent: files without values; training has its own
 //! watch.
 
-use crate::derived::recognised;
+use crate::derived::readable;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::eval::{Env, Value, eval_roots};
 use crate::expand;
@@ -21,7 +21,7 @@ pub fn check(m: &Module) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let roots: Vec<NodeId> = m.equations.iter().map(|e| e.node).collect();
-    let (graph, roots) = recognised(m, &roots, None);
+    let (graph, roots) = readable(m, &roots);
     let Some(values) = values(m, &graph, &roots) else { return Vec::new() };
     let look = Look { m, graph, values };
     let mut out = look.outside(&roots);

@@ -49,27 +49,35 @@ pub(crate) fn seeded(
     stop: bool,
 ) -> Vec<NodeId> {
     let depends = depends_on(g, by);
-    let mut adjoint: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    let reading = Reading::new(g, root);
+    let mut adjoint: BTreeMap<NodeId, Vec<Path>> = BTreeMap::new();
     let each_root = g[root].each;
-    adjoint.insert(root, seed);
+    adjoint.insert(root, vec![Path { place: Vec::new(), forks: Vec::new(), value: seed }]);
     let mut done = BTreeMap::new();
-    while let Some((n, dy)) = adjoint.pop_last() {
+    while let Some((n, mut paths)) = adjoint.pop_last() {
+        paths.sort_by(|a, b| a.place.cmp(&b.place));
+        let dy = added(g, &paths);
         done.insert(n, dy);
         if by.contains(&n) && (stop || !depends_below(g, n, &depends)) {
             continue;
         }
-        for (arg, d) in contributions(g, cx, n, dy, &depends) {
-            let d = if g[d].each && !g[arg].each && !each_root {
-                g.add(Op::ExMean, &[d], g[d].span)
-            } else {
-                d
-            };
-            let sum = match adjoint.get(&arg) {
-                // Paths are met from the last equation to the first; the reader sees them in order.
-                Some(&old) => g.binary(Binary::Add, d, old),
-                None => d,
-            };
-            adjoint.insert(arg, sum);
+        // Through numbers the reader sees the sum over paths; elsewhere a sum of matrices.
+        let several = paths.iter().any(|p| p.forks != paths[0].forks);
+        let apart = several && paths.len() <= MOST_PATHS && only_numbers(g, n);
+        if !apart {
+            paths.truncate(1);
+            paths[0] = Path { place: Vec::new(), forks: Vec::new(), value: dy };
+        }
+        for path in paths {
+            for (arg, d) in contributions(g, cx, n, path.value, &depends) {
+                let mean = g[d].each && !g[arg].each && !each_root;
+                let value =
+                    if mean { g.add(Op::ExMean, &[d], g[d].span) } else { d };
+                let (at, owner) = reading.of(n);
+                let place = [&[at], path.place.as_slice()].concat();
+                let forks = [&[owner], path.forks.as_slice()].concat();
+                adjoint.entry(arg).or_default().push(Path { place, forks, value });
+            }
         }
     }
     by.iter()
@@ -80,6 +88,53 @@ pub(crate) fn seeded(
             })
         })
         .collect()
+}
+
+/// What a node gets along one way from the root, where a reader meets that way, and through
+/// which equations it goes.
+struct Path {
+    place: Vec<usize>,
+    forks: Vec<NodeId>,
+    value: NodeId,
+}
+
+/// More paths than this are added up before they go on.
+const MOST_PATHS: usize = 8;
+
+/// The sum over the paths, in their order.
+fn added(g: &mut Graph, paths: &[Path]) -> NodeId {
+    let first = paths[0].value;
+    paths[1..].iter().fold(first, |sum, p| g.binary(Binary::Add, sum, p.value))
+}
+
+/// Whether a node and all its arguments are single numbers.
+fn only_numbers(g: &Graph, n: NodeId) -> bool {
+    let single = |n: NodeId| g[n].shape.is_scalar();
+    single(n) && g[n].args.iter().all(|&a| single(a))
+}
+
+/// When each node is met first by somebody who reads from the root, left to right, and in which
+/// equation.
+struct Reading(BTreeMap<NodeId, (usize, NodeId)>);
+
+impl Reading {
+    fn new(g: &Graph, root: NodeId) -> Self {
+        let mut out = BTreeMap::new();
+        let mut open = vec![(root, root)];
+        while let Some((n, above)) = open.pop() {
+            if out.contains_key(&n) {
+                continue;
+            }
+            let owner = if g.is_equation(n) { n } else { above };
+            out.insert(n, (out.len(), owner));
+            open.extend(g[n].args.iter().rev().map(|a| (*a, owner)));
+        }
+        Self(out)
+    }
+
+    fn of(&self, n: NodeId) -> (usize, NodeId) {
+        self.0.get(&n).copied().unwrap_or((usize::MAX, n))
+    }
 }
 
 /// Whether an argument of a wanted node is wanted too (then the walk goes on below it).
@@ -113,13 +168,48 @@ fn contributions(
     if !wanted.contains(&true) {
         return Vec::new();
     }
-    let parts = match g[n].op.clone() {
+    let mut parts = match g[n].op.clone() {
         Op::Call(f, axis) => call(g, cx, f, axis, &args, &wanted, dy),
         Op::Deriv(f, i) => second(g, cx, f, i, &args, &wanted, dy),
         _ => pullback::pullback(g, n, dy),
     };
+    picked(g, cx, n, dy, &mut parts);
     let keep = args.into_iter().zip(parts).zip(wanted);
     keep.filter_map(|((a, d), w)| if w { d.map(|d| (a, d)) } else { None }).collect()
+}
+
+/// Behind a case that is not taken nothing may be multiplied (0 times infinity): what an
+/// entry-by-entry operation gives there is picked again.
+fn picked(
+    g: &mut Graph,
+    cx: &Context<'_>,
+    n: NodeId,
+    dy: NodeId,
+    parts: &mut [Option<NodeId>],
+) {
+    let single = match g[n].op {
+        Op::Unary(_) | Op::Binary(_) => true,
+        Op::Call(f, None) | Op::Deriv(f, _) => cx.functions.is_entrywise(f),
+        _ => false,
+    };
+    if !single || g[dy].op != Op::Select {
+        return;
+    }
+    let case = g[dy].args.clone();
+    let zero = |n: NodeId| g.constant(n) == Some(0.0);
+    let (first, second) = (zero(case[2]), zero(case[1]));
+    if first == second {
+        return;
+    }
+    for p in parts.iter_mut().flatten() {
+        if *p == dy || g[*p].shape != g[dy].shape {
+            continue;
+        }
+        let zero = g.number(0.0);
+        let args =
+            if first { [case[0], *p, zero] } else { [case[0], zero, *p] };
+        *p = g.add(Op::Select, &args, g[*p].span);
+    }
 }
 
 /// The pullback of a call that is kept whole.

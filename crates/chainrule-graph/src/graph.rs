@@ -186,6 +186,8 @@ pub struct Graph {
     known: HashMap<(Op, Vec<NodeId>), NodeId>,
     /// Shape and per-example flag of each symbol.
     symbols: Vec<(Shape, bool)>,
+    /// Values of the file's equations, as far as a pass said so.
+    equations: std::collections::BTreeSet<NodeId>,
 }
 
 impl Graph {
@@ -239,6 +241,16 @@ impl Graph {
             Op::ExMean => false,
             _ => args.iter().any(|&a| self[a].each),
         }
+    }
+
+    /// Marks the values of equations: a reader meets them by name.
+    pub(crate) fn mark_equations(&mut self, all: &[NodeId]) {
+        self.equations.extend(all);
+    }
+
+    /// Whether a node was marked as the value of an equation.
+    pub(crate) fn is_equation(&self, n: NodeId) -> bool {
+        self.equations.contains(&n)
     }
 
     /// Number of nodes.

@@ -43,7 +43,8 @@ struct Start {
 fn start(m: &Module, top: NodeId, by: NodeId) -> Start {
     let mut roots = vec![top, by];
     roots.extend(m.equations.iter().map(|e| e.node));
-    let (graph, at) = recognised(m, &roots, Some(by));
+    let (mut graph, at) = recognised(m, &roots, Some(by));
+    graph.mark_equations(&at[2..]);
     Start { graph, top: at[0], by: at[1], equations: at[2..].to_vec() }
 }
 
@@ -53,7 +54,9 @@ fn finish(m: &Module, mut s: Start, root: NodeId) -> Derivative {
     roots.extend(&s.equations);
     let mut dims = m.dims.clone();
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
-    let out = simplify::simplify(&s.graph, &mut cx, &facts(m), Stage::Reader, &roots);
+    let named = s.equations.iter().copied().collect();
+    let known = simplify::Facts { named, ..facts(m) };
+    let out = simplify::simplify(&s.graph, &mut cx, &known, Stage::Reader, &roots);
     let mut names = BTreeMap::new();
     for (e, n) in m.equations.iter().zip(&out.roots[2..]) {
         names.entry(*n).or_insert_with(|| e.shown.clone());

@@ -1,68 +1,34 @@
 //! Fixes for shape errors, proven on the whole file: replace one operand by a symbol in scope,
 //! transpose one, swap two; only what then type-checks everywhere is proposed.
 //!
-//! In: the text and its diagnostics. Out: hints added to them, best first: a name that is unused
-//! so far ranks first, then names of nearby lines.
+//! In: the text and its diagnostics. Out: hints added to them, best first. What ranks a fix: a
+//! name that no equation uses is probably the one that was forgotten, wherever that is between
+//! it and the failing line; an operand that stands elsewhere too is probably the one too many;
+//! a transposed or swapped factor comes next; then names of the line's own layer and of nearby
+//! lines.
 
-use crate::diag::{Code, Diagnostic, Edit, Severity, Span, line_column};
-use crate::lower::{Override, load_without_fixes};
+use std::collections::BTreeMap;
+
+use crate::diag::{Code, Diagnostic, Edit, Hint, Severity, Span, line_column};
+use crate::lower::{Loaded, Override, children, load_without_fixes};
+use crate::syntax::ast::{Expr, ExprKind, File, Name, Statement, StatementKind};
+
+/// How many fixes are shown, and how many are tried.
+const SHOWN: usize = 6;
+const TRIED: usize = 240;
 
 /// Adds proven fixes to the shape errors of a file.
 pub(crate) fn add_fixes(text: &str, overrides: &[Override], all: &mut [Diagnostic]) {
-    let errors: Vec<Diagnostic> =
-        all.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
-    for d in all.iter_mut() {
-        let shape = matches!(d.code, Code::S1 | Code::S2 | Code::S3 | Code::S6);
-        if d.severity == Severity::Error && shape && errors.len() <= 4 {
-            add(text, overrides, d);
-        }
+    let errors = all.iter().filter(|d| d.severity == Severity::Error).count();
+    let shape =
+        |d: &Diagnostic| matches!(d.code, Code::S1 | Code::S2 | Code::S3 | Code::S6);
+    let wanted = |d: &&mut Diagnostic| d.severity == Severity::Error && shape(d);
+    if errors == 0 || errors > 4 || !all.iter().any(shape) {
+        return;
     }
-}
-
-/// A candidate edit with its rank.
-struct Candidate {
-    edit: Vec<Edit>,
-    rank: usize,
-}
-
-fn add(text: &str, overrides: &[Override], d: &mut Diagnostic) {
-    let mut candidates = candidates(text, overrides, d);
-    candidates.sort_by_key(|c| c.rank);
-    let mut kept = 0;
-    for c in candidates.into_iter().take(400) {
-        if kept == 6 {
-            break;
-        }
-        let edited = apply(text, &c.edit);
-        let loaded = load_without_fixes(&edited, overrides);
-        if loaded.module.is_none() {
-            continue;
-        }
-        let (line, _) = line_column(text, d.span.start);
-        let new = edited.lines().nth(line - 1).unwrap_or("").trim();
-        let new = new.split('#').next().unwrap_or("").trim();
-        let why = explain(&loaded, &c.edit, &edited);
-        d.hints.push(crate::diag::Hint { text: format!("{new}{why}"), edits: c.edit });
-        kept += 1;
-    }
-}
-
-/// "      a1 is Da×1 (line 2); then every later line fits".
-fn explain(loaded: &crate::lower::Loaded, edit: &[Edit], text: &str) -> String {
-    let Some(m) = &loaded.module else { return String::new() };
-    let [one] = edit else { return String::new() };
-    let key = crate::syntax::canonical(&one.with);
-    let found = m
-        .equation(&key)
-        .map(|q| (m.graph[q.node].shape.clone(), q.span))
-        .or_else(|| m.symbol(&key).map(|s| (s.shape.clone(), s.span)));
-    match found {
-        Some((shape, span)) => {
-            let (line, _) = line_column(text, span.start);
-            let with = &one.with;
-            format!("      {with} is {shape} (line {line}); then every later line fits")
-        }
-        None => String::new(),
+    let source = Source::new(text);
+    for d in all.iter_mut().filter(wanted) {
+        source.add(overrides, d);
     }
 }
 
@@ -78,49 +44,264 @@ pub fn apply(text: &str, edits: &[Edit]) -> String {
     out
 }
 
-/// Every single edit inside the failing line that could help.
-fn candidates(text: &str, overrides: &[Override], d: &Diagnostic) -> Vec<Candidate> {
-    let statement = statement_of(text, d.span);
-    let names = crate::syntax::names_in(text);
-    let inside: Vec<&(Span, String)> = names
-        .iter()
-        .filter(|(s, _)| s.start >= statement.start && s.end <= statement.end)
-        .collect();
-    let Some((lhs, operands)) = inside.split_first() else { return Vec::new() };
-    let scope = in_scope(text, overrides, &names, lhs);
-    let mut out = Vec::new();
-    for (span, written) in operands {
-        let near = distance_to(d, *span);
-        for (s, unused, line_gap) in &scope {
-            if s == written {
+/// A name where it is used.
+#[derive(Clone, Debug)]
+struct Use {
+    key: String,
+    span: Span,
+    /// The equation that it stands in.
+    statement: Span,
+    lhs: String,
+}
+
+/// A name that could stand somewhere.
+#[derive(Clone, Debug)]
+struct Known {
+    key: String,
+    written: String,
+    /// Where it gets its meaning; equations give it to later lines only.
+    place: Span,
+    equation: bool,
+}
+
+/// What the file says, as far as fixes need it.
+struct Source<'t> {
+    text: &'t str,
+    uses: Vec<Use>,
+    known: Vec<Known>,
+    counts: BTreeMap<String, usize>,
+}
+
+/// What a fix does; the order is the rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Forgotten,
+    Swapped,
+    Transposed,
+    Other,
+}
+
+/// A candidate edit with its rank: kind, single operand, distance, other layer, lines between.
+struct Candidate {
+    edits: Vec<Edit>,
+    rank: (Kind, bool, usize, bool, usize),
+}
+
+impl<'t> Source<'t> {
+    fn new(text: &'t str) -> Self {
+        let shipped = crate::prelude::functions();
+        let known =
+            |n: &str| crate::lower::is_builtin(n) || shipped.find(n).is_some();
+        let file = crate::syntax::parse(text, &known, &[]).file;
+        let mut out =
+            Self { text, uses: Vec::new(), known: Vec::new(), counts: BTreeMap::new() };
+        out.read(&file);
+        out.families();
+        out
+    }
+
+    fn read(&mut self, file: &File) {
+        for Statement { kind, span } in &file.statements {
+            match kind {
+                StatementKind::Declare(items) => {
+                    for d in items {
+                        self.name(&d.name, false);
+                    }
+                }
+                StatementKind::Value(n, _) | StatementKind::Const(n, _) => {
+                    self.name(n, false);
+                }
+                StatementKind::Equation(e) => {
+                    let before = self.uses.len();
+                    uses_of(&e.value, *span, &e.name.key, &mut self.uses);
+                    for u in &self.uses[before..] {
+                        *self.counts.entry(u.key.clone()).or_default() += 1;
+                    }
+                    self.name(&e.name, true);
+                }
+                _ => {}
+            }
+        }
+        // A line of a loop is read once a round; its text is there once.
+        let mut seen = Vec::new();
+        self.uses.retain(|u| {
+            let new = !seen.contains(&u.span);
+            seen.push(u.span);
+            new
+        });
+    }
+
+    fn name(&mut self, n: &Name, equation: bool) {
+        if self.known.iter().all(|k| k.key != n.key) {
+            let (key, written) = (n.key.clone(), n.written.clone());
+            self.known.push(Known { key, written, place: n.span, equation });
+        }
+    }
+
+    /// In a line of a loop a name is written with the loop's letter: `W_l`, `a_{l-1}`.
+    fn families(&mut self) {
+        let tokens = crate::syntax::names_in(self.text);
+        let mut bases: Vec<(String, Span)> = Vec::new();
+        for (span, written) in &tokens {
+            let Some(base) = written.strip_suffix("_l") else { continue };
+            if bases.iter().all(|(b, _)| b != base) {
+                bases.push((base.to_string(), *span));
+            }
+        }
+        for (base, place) in bases {
+            for written in [format!("{base}_l"), format!("{base}_{{l-1}}")] {
+                let key = written.clone();
+                self.known.push(Known { key, written, place, equation: false });
+            }
+        }
+    }
+
+    fn line(&self, span: Span) -> usize {
+        line_column(self.text, span.start).0
+    }
+
+    fn add(&self, overrides: &[Override], d: &mut Diagnostic) {
+        let mut candidates = self.candidates(d);
+        candidates.sort_by_key(|c| c.rank);
+        let mut seen: Vec<String> = Vec::new();
+        for c in candidates.into_iter().take(TRIED) {
+            if seen.len() == SHOWN {
+                break;
+            }
+            let edited = apply(self.text, &c.edits);
+            if seen.contains(&edited) {
                 continue;
             }
-            let rank = near * 1000 + usize::from(!unused) * 100 + line_gap.min(&90);
-            out.push(Candidate {
-                edit: vec![Edit { span: *span, with: s.clone() }],
-                rank,
-            });
-        }
-        let at = Span { start: span.end, end: span.end };
-        let already = text[span.end as usize..].starts_with(['ᵀ', '^', '.']);
-        if !already {
-            let edit = vec![Edit { span: at, with: "ᵀ".to_string() }];
-            out.push(Candidate { edit, rank: near * 1000 + 195 });
-        } else if text[span.end as usize..].starts_with('ᵀ') {
-            let span = Span { start: span.end, end: span.end + 'ᵀ'.len_utf8() as u32 };
-            let edit = vec![Edit { span, with: String::new() }];
-            out.push(Candidate { edit, rank: near * 1000 + 60 });
+            let loaded = load_without_fixes(&edited, overrides);
+            if loaded.module.is_none() {
+                continue;
+            }
+            d.hints.push(self.hint(&loaded, c.edits, &edited));
+            seen.push(edited);
         }
     }
-    for pair in operands.windows(2) {
-        let edit = vec![
-            Edit { span: pair[0].0, with: pair[1].1.clone() },
-            Edit { span: pair[1].0, with: pair[0].1.clone() },
+
+    /// "z2 = W2 a1 + b2      a1 is Da×1 (line 2); then every later line fits".
+    fn hint(&self, loaded: &Loaded, edits: Vec<Edit>, edited: &str) -> Hint {
+        let line = edits.first().map_or(1, |e| self.line(e.span));
+        let new = edited.lines().nth(line - 1).unwrap_or("");
+        let new = new.split('#').next().unwrap_or("").trim();
+        let why = explain(loaded, &edits, edited);
+        Hint { text: format!("{new}{why}"), edits }
+    }
+
+    /// Every single edit that could help: in the failing line, and of forgotten names in the
+    /// lines before it.
+    fn candidates(&self, d: &Diagnostic) -> Vec<Candidate> {
+        let mut out = Vec::new();
+        let here: Vec<&Use> = self
+            .uses
+            .iter()
+            .filter(|u| u.statement.start <= d.span.start && d.span.end <= u.statement.end)
+            .collect();
+        let start = here.first().map_or(d.span.start, |u| u.statement.start);
+        for u in self.uses.iter().filter(|u| u.statement.start <= start) {
+            let failing = u.statement.start == start;
+            for k in self.known.iter().filter(|k| self.visible(k, u)) {
+                out.extend(self.replacement(d, u, k, failing));
+            }
+        }
+        for u in &here {
+            out.extend(self.transposed(d, u));
+        }
+        for pair in here.windows(2) {
+            out.extend(self.swapped(d, pair[0], pair[1]));
+        }
+        out
+    }
+
+    /// Whether a name has a meaning in the line of this use, and could be meant there.
+    fn visible(&self, k: &Known, u: &Use) -> bool {
+        let looped = self.text[..u.statement.end as usize]
+            .get(u.statement.start as usize..)
+            .is_some_and(|t| t.contains("_l") || t.contains("{l"));
+        let letter = k.written.contains("_l") || k.written.contains("{l");
+        let earlier = !k.equation || k.place.start < u.statement.start;
+        let same = k.key == u.key || k.written == u.span.of(self.text);
+        earlier && !same && (!letter || looped)
+    }
+
+    fn replacement(
+        &self,
+        d: &Diagnostic,
+        u: &Use,
+        k: &Known,
+        failing: bool,
+    ) -> Option<Candidate> {
+        let count = |key: &str| self.counts.get(key).copied().unwrap_or(0);
+        let written = |w: &str| self.uses.iter().any(|u| u.span.of(self.text) == w);
+        let letter = k.written.contains("_l") || k.written.contains("{l");
+        let unused = match letter {
+            true => !written(&k.written),
+            false => count(&k.key) == 0,
+        };
+        if !failing && !unused {
+            return None;
+        }
+        let kind = if unused { Kind::Forgotten } else { Kind::Other };
+        let single = count(&u.key) < 2;
+        let gap = self.line(k.place).abs_diff(self.line(u.span));
+        let distance = if failing { distance_to(d, u.span) } else { 3 };
+        let layer = digits(&u.lhs) != digits(&k.key);
+        let edits = vec![Edit { span: u.span, with: k.written.clone() }];
+        Some(Candidate { edits, rank: (kind, single, distance, layer, gap) })
+    }
+
+    /// `W` as `Wᵀ`, or the transposition taken off; a row before a column.
+    fn transposed(&self, d: &Diagnostic, u: &Use) -> Option<Candidate> {
+        let after = self.text.get(u.span.end as usize..)?;
+        let at = |len: usize| Span { start: u.span.end, end: u.span.end + len as u32 };
+        let edit = match after {
+            a if a.starts_with('ᵀ') => {
+                Edit { span: at('ᵀ'.len_utf8()), with: String::new() }
+            }
+            a if a.starts_with("^T") => Edit { span: at(2), with: String::new() },
+            a if a.starts_with(['^', '.', '[', '(', '\'']) => return None,
+            _ => Edit { span: at(0), with: "ᵀ".to_string() },
+        };
+        let label = d.labels.iter().find(|l| l.span == u.span);
+        let row = label.is_some_and(|l| l.text.contains(" is 1×"));
+        let rank = (Kind::Transposed, !row, distance_to(d, u.span), false, 0);
+        Some(Candidate { edits: vec![edit], rank })
+    }
+
+    /// Two factors that stand side by side, the other way round.
+    fn swapped(&self, d: &Diagnostic, a: &Use, b: &Use) -> Option<Candidate> {
+        let between = self.text.get(a.span.end as usize..b.span.start as usize)?;
+        let side_by_side = between.chars().all(|c| c.is_whitespace() || c == '@');
+        let kind = if side_by_side { Kind::Swapped } else { Kind::Other };
+        let text = |u: &Use| u.span.of(self.text).to_string();
+        let edits = vec![
+            Edit { span: a.span, with: text(b) },
+            Edit { span: b.span, with: text(a) },
         ];
-        let near = distance_to(d, pair[0].0).min(distance_to(d, pair[1].0));
-        out.push(Candidate { edit, rank: near * 1000 + 150 });
+        let distance = distance_to(d, a.span).max(distance_to(d, b.span));
+        Some(Candidate { edits, rank: (kind, true, distance, true, 99) })
     }
-    out
+}
+
+/// "      a1 is Da×1 (line 2); then every later line fits".
+fn explain(loaded: &Loaded, edits: &[Edit], text: &str) -> String {
+    let Some(m) = &loaded.module else { return String::new() };
+    let [one] = edits else { return String::new() };
+    let key = crate::syntax::canonical(&one.with);
+    let found = m
+        .equation(&key)
+        .map(|q| (m.graph[q.node].shape.clone(), q.span))
+        .or_else(|| m.symbol(&key).map(|s| (s.shape.clone(), s.span)));
+    match found {
+        Some((shape, span)) => {
+            let (line, _) = line_column(text, span.start);
+            let with = &one.with;
+            format!("      {with} is {shape} (line {line}); then every later line fits")
+        }
+        None => String::new(),
+    }
 }
 
 /// 0 for a labelled operand of the error, 1 for another place of it, 2 elsewhere on the line.
@@ -133,56 +314,18 @@ fn distance_to(d: &Diagnostic, span: Span) -> usize {
     }
 }
 
-/// The line (with its continuation) that a span lies in.
-fn statement_of(text: &str, span: Span) -> Span {
-    let start = text[..span.start as usize].rfind('\n').map_or(0, |i| i + 1);
-    let rest = &text[span.end.max(span.start) as usize..];
-    let end = rest.find('\n').map_or(text.len(), |i| span.end as usize + i);
-    let comment = text[start..end].find('#').map_or(end, |i| start + i);
-    Span::new(start, comment)
+/// The layer that a name belongs to: the digits of `W2`.
+fn digits(key: &str) -> String {
+    key.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Names that could stand there: spelling, whether unused so far, how many lines away.
-fn in_scope(
-    text: &str,
-    overrides: &[Override],
-    names: &[(Span, String)],
-    lhs: &(Span, String),
-) -> Vec<(String, bool, usize)> {
-    let cut = cut_after(text, lhs.0);
-    let loaded = load_without_fixes(&cut, overrides);
-    let (line, _) = line_column(text, lhs.0.start);
-    let mut out: Vec<(String, bool, usize)> = Vec::new();
-    let mut add = |shown: &str, span: Span| {
-        let key = crate::syntax::canonical(shown);
-        let uses =
-            names.iter().filter(|(_, n)| crate::syntax::canonical(n) == key).count();
-        let gap = line_column(text, span.start).0.abs_diff(line);
-        if out.iter().all(|(s, ..)| s != shown) {
-            out.push((shown.to_string(), uses <= 1, gap));
-        }
-    };
-    if let Some(m) = &loaded.module {
-        m.equations.iter().for_each(|q| add(&q.shown, q.span));
-        m.symbols.iter().for_each(|s| add(&s.shown, s.span));
+/// Every symbol of an expression; an element `y_i` of a sum is left as it is.
+fn uses_of(e: &Expr, statement: Span, lhs: &str, out: &mut Vec<Use>) {
+    if let ExprKind::Name(n) = &e.kind {
+        let (key, span) = (n.key.clone(), n.span);
+        out.push(Use { key, span, statement, lhs: lhs.to_string() });
     }
-    out
-}
-
-/// The file without the equations from this one on (declarations and values stay).
-fn cut_after(text: &str, lhs: Span) -> String {
-    let start = text[..lhs.start as usize].rfind('\n').map_or(0, |i| i + 1);
-    let mut out = text[..start].to_string();
-    for line in text[start..].lines() {
-        let declares = line.contains(':') && !line.trim_start().starts_with("data");
-        let word = line.split_whitespace().next().unwrap_or("");
-        let keeps =
-            ["input", "target", "param", "const", "where", "examples:"].contains(&word);
-        let shape = declares && !line.contains(" = ") && !word.ends_with(':');
-        if keeps || shape {
-            out.push_str(line);
-        }
-        out.push('\n');
+    for c in children(e) {
+        uses_of(c, statement, lhs, out);
     }
-    out
 }

@@ -202,10 +202,47 @@ impl Lowerer<'_> {
                 self.declare_symbol(d, draft);
             }
         }
+        self.layouts(draft);
         for (name, value) in values {
             self.worked_value(name, value, overrides, draft);
         }
         self.weights(file, draft);
+    }
+
+    /// S7: in `columns` what runs over the examples lies along the columns of all data, in
+    /// `rows` along the rows.
+    fn layouts(&mut self, draft: &Draft) {
+        if self.layout == Layout::One {
+            return;
+        }
+        let rows = self.layout == Layout::Rows;
+        let sides = |s: &Symbol| match rows {
+            true => (s.shape.rows.clone(), s.shape.cols.clone()),
+            false => (s.shape.cols.clone(), s.shape.rows.clone()),
+        };
+        let data = |s: &&Symbol| matches!(s.role, Role::Input | Role::Target);
+        let all: Vec<&Symbol> = draft.symbols.iter().filter(data).collect();
+        for (i, s) in all.iter().enumerate() {
+            let (along, across) = sides(s);
+            let before = all[..i].iter().map(|o| sides(o).0);
+            let examples = |d: &Dim| before.clone().any(|o| o == *d && !d.is_one());
+            if !examples(&across) || examples(&along) {
+                continue;
+            }
+            let (word, other) =
+                if rows { ("rows", "columns") } else { ("columns", "rows") };
+            let text = format!(
+                "examples are {word} in this file, and {across} runs along the {other} \
+                 of `{}`",
+                s.shown
+            );
+            let turned = s.shape.transposed();
+            let d = Diagnostic::error(Code::S7, s.span, text)
+                .label(s.span, format!("{} is {}", s.shown, s.shape))
+                .hint(format!("{} : {turned}", s.shown));
+            self.names.insert(s.key.clone(), Meaning::Poisoned);
+            self.error(d);
+        }
     }
 
     /// Dimension names: whatever stands in a declared shape.

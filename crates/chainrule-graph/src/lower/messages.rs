@@ -101,14 +101,15 @@ impl Lowerer<'_> {
         let text =
             format!("the product {} {} does not fit", self.said(a.0), self.said(b.0));
         let (s, t) = (self.shape(a.1), self.shape(b.1));
-        Diagnostic::error(Code::S1, a.0.span.to(b.0.span).to(span_end(span)), text)
+        let d = Diagnostic::error(Code::S1, a.0.span.to(b.0.span).to(span_end(span)), text)
             .label(a.0.span, self.origin(a))
             .label(b.0.span, self.origin(b))
             .with_note(format!(
                 "a product needs columns of the left = rows of the right: {} ≠ {}",
                 s.cols, t.rows
             ))
-            .and_notes(self.equal_size(&s.cols, &t.rows))
+            .and_notes(self.equal_size(&s.cols, &t.rows));
+        self.forced_equal(d, [a, b])
     }
 
     /// "D and K are both 3 here": equal numbers do not make two names one (rule 6).
@@ -126,6 +127,30 @@ impl Lowerer<'_> {
 
     fn equal_sizes(&self, s: &Shape, t: &Shape) -> Vec<String> {
         [self.equal_size(&s.rows, &t.rows), self.equal_size(&s.cols, &t.cols)].concat()
+    }
+
+    /// S6: one of the operands got its shape from an earlier line, so that line and this one
+    /// force two dimensions to be equal.
+    fn forced_equal(&self, mut d: Diagnostic, operands: [Operand<'_>; 2]) -> Diagnostic {
+        let inferred = operands.into_iter().find_map(|(e, n)| {
+            let n = match self.g[n].op {
+                Op::Transpose => self.g[n].args[0],
+                _ => n,
+            };
+            let Op::Symbol(id) = self.g[n].op else { return None };
+            let open = &self.g.symbol(id).0;
+            let var = |d: &Dim| {
+                d.atoms.iter().any(|a| matches!(a, crate::shape::Atom::Var(_)))
+            };
+            let first = self.g.iter().find(|(_, x)| x.args.contains(&n))?.1.span;
+            (var(&open.rows) || var(&open.cols)).then_some((e, n, first))
+        });
+        let Some((e, n, first)) = inferred else { return d };
+        let (name, shape) = (self.said(strip(e)), self.shape(n));
+        let line = self.line(first);
+        d.code = Code::S6;
+        d.message = format!("line {line} makes {name} {shape}, and {}", d.message);
+        d.label(first, format!("{name} is {shape} since line {line}"))
     }
 
     pub(crate) fn misfit_dot(

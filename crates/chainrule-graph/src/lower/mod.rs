@@ -21,7 +21,7 @@ use crate::syntax::ast::{File, Layout, Statement, StatementKind};
 
 pub use calls::is_builtin;
 pub(crate) use expr::{Form, Mode, Scope};
-pub(crate) use sums::children;
+pub use sums::children;
 
 /// What a name of the file means.
 #[derive(Clone, Debug, PartialEq)]

@@ -197,6 +197,10 @@ impl Lowerer<'_> {
         draft.output = self.output(file, draft);
         draft.trainable = self.trainable(file, draft);
         self.undetermined(draft);
+        let trains = of_kind(file, |k| matches!(k, StatementKind::Data(_)).then_some(()));
+        if trains.count() > 0 {
+            self.without_size(draft);
+        }
         self.never_used(draft);
     }
 
@@ -349,6 +353,35 @@ impl Lowerer<'_> {
                 self.diags.push(d);
             }
         }
+    }
+
+    /// S8: a file with data is trained, so a dimension that only parameters have needs a size.
+    fn without_size(&mut self, draft: &Draft) {
+        let names = |s: &crate::module::Symbol| {
+            let shape = self.dims.resolve_shape(&s.shape);
+            let atoms = [shape.rows.atoms, shape.cols.atoms].concat();
+            atoms.into_iter().filter_map(|a| match a {
+                Atom::Name(n) => Some(n),
+                Atom::Var(_) => None,
+            })
+        };
+        let param = |s: &&crate::module::Symbol| s.role == Role::Param;
+        let data = draft.symbols.iter().filter(|s| !param(s));
+        let mut known: Vec<String> = data.flat_map(names).collect();
+        known.extend(self.dims.sizes.keys().cloned());
+        let mut found = Vec::new();
+        for s in draft.symbols.iter().filter(param) {
+            for n in names(s).filter(|n| !known.contains(n)) {
+                let text = format!("nothing says how large {n} is (`{}`)", s.shown);
+                let d = Diagnostic::error(Code::S8, s.span, text)
+                    .label(s.span, format!("{} is {}", s.shown, s.shape))
+                    .hint(format!("give it a size: where {n} = 64"));
+                if !found.iter().any(|(m, _)| *m == n) {
+                    found.push((n, d));
+                }
+            }
+        }
+        self.diags.extend(found.into_iter().map(|(_, d)| d));
     }
 
     /// Equations in front of the objective that nothing refers to: they give nothing.

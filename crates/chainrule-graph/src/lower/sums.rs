@@ -440,7 +440,8 @@ fn entrywise(op: crate::syntax::ast::BinaryOp) -> crate::syntax::ast::BinaryOp {
 }
 
 /// The direct parts of an expression.
-pub(crate) fn children(e: &Expr) -> Vec<&Expr> {
+#[must_use]
+pub fn children(e: &Expr) -> Vec<&Expr> {
     match &e.kind {
         ExprKind::Number(..) | ExprKind::Name(_) | ExprKind::Error => Vec::new(),
         ExprKind::Paren(x)

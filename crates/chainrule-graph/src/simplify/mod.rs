@@ -21,6 +21,8 @@ pub use rules::{RULES, Rule, Stage};
 pub(crate) struct Facts {
     /// Symbols whose columns add to 1 (one-hot, distribution).
     pub sums_to_one: BTreeSet<SymId>,
+    /// Values of the file's equations: they keep their names.
+    pub named: BTreeSet<NodeId>,
     /// A node that no pattern may look through (somebody asks for the gradient there).
     pub barrier: Option<NodeId>,
 }
@@ -55,7 +57,7 @@ pub(crate) fn simplify(
     let mut s = Simplifier {
         g: g.empty_like(),
         cx,
-        facts: Facts { barrier: None, ..facts.clone() },
+        facts: Facts { barrier: None, named: BTreeSet::new(), ..facts.clone() },
         stage,
         log: Vec::new(),
         memo: BTreeMap::new(),
@@ -71,6 +73,9 @@ pub(crate) fn simplify(
             "a rewrite changed a shape: {:?}",
             node.op
         );
+        if facts.named.contains(&id) {
+            s.facts.named.insert(new);
+        }
         if facts.barrier == Some(id) {
             s.facts.barrier = Some(new);
         }

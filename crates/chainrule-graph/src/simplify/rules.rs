@@ -130,7 +130,7 @@ pub static RULES: &[Rule] = &[
         stage: Stage::Always,
         apply: product::common_scalar,
     },
-    Rule { name: "identity matrix", about: "I A = A", stage: Stage::Always, apply: eye },
+    Rule { name: "identity matrix", about: "I A = A, diag(a) diag(b) = diag(a ⊙ b)", stage: Stage::Always, apply: eye },
     Rule {
         name: "mean over examples",
         about: "the mean of what is the same for all examples is that",
@@ -340,6 +340,7 @@ fn transpose(
         Op::Transpose => Some(inner_args[0]),
         Op::Eye(_) | Op::Diag => Some(x),
         Op::Fill(bits, shape) => Some(s.g.fill(f64::from_bits(bits), shape.transposed())),
+        Op::MatMul if s.facts.named.contains(&x) => None,
         Op::MatMul => {
             let a = s.node(Op::Transpose, &[inner_args[0]], span);
             let b = s.node(Op::Transpose, &[inner_args[1]], span);
@@ -468,9 +469,16 @@ fn root_square(
     }
 }
 
-fn eye(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], _: Span) -> Option<NodeId> {
+fn eye(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], span: Span) -> Option<NodeId> {
     if *op != Op::MatMul {
         return None;
+    }
+    if let (Some((Op::Diag, &[a])), Some((Op::Diag, &[b]))) =
+        (s.look(args[0]), s.look(args[1]))
+    {
+        // The inner one acts first and is read first.
+        let both = s.bin(Binary::Mul, b, a);
+        return Some(s.node(Op::Diag, &[both], span));
     }
     let is = |n: NodeId| matches!(s.g[n].op, Op::Eye(_));
     if is(args[0]) {
@@ -501,6 +509,10 @@ fn repeated(
             }
             if let Some(c) = s.g.constant(args[0]) {
                 return Some(s.g.fill(c, shape.clone()));
+            }
+            if let Some((Op::Broadcast(Axis::All, _), &[x])) = s.look(args[0]) {
+                let all = Op::Broadcast(Axis::All, shape.clone());
+                return Some(s.node(all, &[x], span));
             }
             if let Some(x) = s.under(Unary::Neg, args[0]) {
                 let b = s.node(op.clone(), &[x], span);
@@ -573,6 +585,23 @@ fn scaled_cases(s: &mut Simplifier<'_, '_>, factor: NodeId, n: NodeId) -> Option
     Some(s.node(Op::Select, &[c, x, y], span))
 }
 
+/// a if c else (x if c else y) = a if c else y, and the same in the first case.
+fn same_case_inside(s: &mut Simplifier<'_, '_>, args: &[NodeId]) -> Option<NodeId> {
+    let inside = |n: NodeId, k: usize| match s.look(n)? {
+        (Op::Select, inner) if inner[0] == args[0] => Some(inner[k]),
+        _ => None,
+    };
+    let (first, second) = (inside(args[1], 1), inside(args[2], 2));
+    if first.is_none() && second.is_none() {
+        return None;
+    }
+    let (x, y) = (first.unwrap_or(args[1]), second.unwrap_or(args[2]));
+    let wide = |n: NodeId| !s.scalar(n);
+    let kept = wide(args[0]) || wide(x) || wide(y) || !args.iter().any(|&a| wide(a));
+    let span = s.g[args[1]].span;
+    kept.then(|| s.node(Op::Select, &[args[0], x, y], span))
+}
+
 fn cases(
     s: &mut Simplifier<'_, '_>,
     op: &Op,
@@ -586,6 +615,9 @@ fn cases(
                 .or_else(|| scaled_cases(s, args[1], args[0])),
             _ => None,
         };
+    }
+    if let Some(n) = same_case_inside(s, args) {
+        return Some(n);
     }
     if args[1] == args[2] && (!s.scalar(args[1]) || s.scalar(args[0])) {
         return Some(args[1]);

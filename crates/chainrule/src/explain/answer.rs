@@ -276,7 +276,7 @@ impl<'a> Asker<'a> {
             let said =
                 self.m.equation(&t.key).map(|e| self.definition(&d, e.node, &e.text));
             let (symbolic, latex) = said.unwrap_or_else(|| plain(&t.written));
-            let value = self.matrix(self.state(k)?.value(self.m, &self.m.graph, node));
+            let value = self.matrix(self.state(k)?.value(self.m, &d.graph, d.root));
             let shape = self.shape(&self.m.graph, node);
             return Ok(Answer {
                 shape,
@@ -334,6 +334,15 @@ impl<'a> Asker<'a> {
         let mut m = self.m.clone();
         let numbers = |t: &Target| t.index.iter().all(|i| !matches!(i, Index::Letter(_)));
         let (mut a_node, mut rest) = (a, Vec::new());
+        let columns = [a, b].iter().all(|n| m.graph[*n].shape.cols.is_one());
+        let entries = columns && numbers(top) && numbers(by);
+        if entries && !top.index.is_empty() && !by.index.is_empty() {
+            if let Some(d) = query::jacobian(&m, a, b) {
+                let names = self.named(&d, false);
+                let index = two(&top.index, &by.index);
+                return self.entries(&d, d.root, &names, &index, k, text, None);
+            }
+        }
         if !top.index.is_empty() && numbers(top) {
             a_node = self.slice(&mut m.graph, a, &top.index, text)?;
         } else {
@@ -525,9 +534,10 @@ impl<'a> Asker<'a> {
             [r, c, ..] => (place(r), place(c)),
             [] => (Place::Number(1), Place::Number(1)),
         };
-        let by = |same| Entries { printer, same }.entry(root, &i, &j);
-        let (yes, no) = (by(Same::Yes), by(Same::No));
+        let no = Entries { printer, same: Same::No }.entry(root, &i, &j);
         let (Place::Letter(a), Place::Letter(b)) = (&i, &j) else { return no };
+        // Where both are one index, one letter says it.
+        let yes = Entries { printer, same: Same::Yes }.entry(root, &i, &i);
         if print_expr(&yes, Style::Unicode) == print_expr(&no, Style::Unicode) || a == b {
             return yes;
         }

@@ -11,7 +11,7 @@ use chainrule::graph::expand::Purpose;
 use chainrule::graph::graph::{Graph, NodeId, Op, SymId};
 use chainrule::graph::module::Module;
 use chainrule::graph::shape::Atom;
-use chainrule::graph::syntax::ast::Mark;
+use chainrule::graph::syntax::ast::{Layout, Mark};
 use chainrule::graph::syntax::canonical;
 use chainrule::graph::value::Mat;
 
@@ -63,17 +63,20 @@ pub(crate) fn concrete(m: &Module, seed: u64) -> Module {
             && let Some((r, c)) = s.shape.under(&sizes)
         {
             let data = (0..r * c).map(|_| numbers.unit()).collect();
-            s.value = Some(marked(Mat::new(r, c, data), s.mark, &mut numbers));
+            let v = Mat::new(r, c, data);
+            s.value = Some(match m.layout {
+                Layout::Rows => marked(v.transposed(), s.mark, &mut numbers).transposed(),
+                _ => marked(v, s.mark, &mut numbers),
+            });
         }
     }
     m
 }
 
-/// One-hot and the like, each column an example (in `rows` the marks are of rows).
+/// One-hot and the like, each column an example.
 fn marked(mut v: Mat, mark: Option<Mark>, numbers: &mut Numbers) -> Mat {
-    let rows_are_classes = true;
     match mark {
-        Some(Mark::OneHot | Mark::Distribution) if rows_are_classes => {
+        Some(Mark::OneHot | Mark::Distribution) => {
             v.data.iter_mut().for_each(|x| *x = 0.0);
             for j in 0..v.cols {
                 *v.at_mut(numbers.below(v.rows), j) = 1.0;
