@@ -90,8 +90,7 @@ struct Candidate {
 impl<'t> Source<'t> {
     fn new(text: &'t str) -> Self {
         let shipped = crate::prelude::functions();
-        let known =
-            |n: &str| crate::lower::is_builtin(n) || shipped.find(n).is_some();
+        let known = |n: &str| crate::lower::is_builtin(n) || shipped.find(n).is_some();
         let file = crate::syntax::parse(text, &known, &[]).file;
         let mut out =
             Self { text, uses: Vec::new(), known: Vec::new(), counts: BTreeMap::new() };
@@ -197,7 +196,9 @@ impl<'t> Source<'t> {
         let here: Vec<&Use> = self
             .uses
             .iter()
-            .filter(|u| u.statement.start <= d.span.start && d.span.end <= u.statement.end)
+            .filter(|u| {
+                u.statement.start <= d.span.start && d.span.end <= u.statement.end
+            })
             .collect();
         let start = here.first().map_or(d.span.start, |u| u.statement.start);
         for u in self.uses.iter().filter(|u| u.statement.start <= start) {
