@@ -179,9 +179,7 @@ pub fn symbol_node(g: &Graph, s: SymId) -> Option<NodeId> {
 ///
 /// # Errors
 /// If there is no objective.
-pub fn unsimplified(
-    m: &Module,
-) -> Result<(Graph, Gradients), Vec<Diagnostic>> {
+pub fn unsimplified(m: &Module) -> Result<(Graph, Gradients), Vec<Diagnostic>> {
     let Some(objective) = &m.objective else {
         return Err(vec![missing_objective(m)]);
     };

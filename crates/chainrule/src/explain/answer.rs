@@ -336,12 +336,14 @@ impl<'a> Asker<'a> {
         let (mut a_node, mut rest) = (a, Vec::new());
         let columns = [a, b].iter().all(|n| m.graph[*n].shape.cols.is_one());
         let entries = columns && numbers(top) && numbers(by);
-        if entries && !top.index.is_empty() && !by.index.is_empty() {
-            if let Some(d) = query::jacobian(&m, a, b) {
-                let names = self.named(&d, false);
-                let index = two(&top.index, &by.index);
-                return self.entries(&d, d.root, &names, &index, k, text, None);
-            }
+        if entries
+            && !top.index.is_empty()
+            && !by.index.is_empty()
+            && let Some(d) = query::jacobian(&m, a, b)
+        {
+            let names = self.named(&d, false);
+            let index = two(&top.index, &by.index);
+            return self.entries(&d, d.root, &names, &index, k, text, None);
         }
         if !top.index.is_empty() && numbers(top) {
             a_node = self.slice(&mut m.graph, a, &top.index, text)?;
