@@ -1,4 +1,5 @@
 //! Tests of the library through its public face, one module a kind.
+#![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
 mod common;
 mod differences;
