@@ -53,7 +53,10 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
         File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     }
     match bytes.len() as u64 > LARGEST {
-        true => Err(io::Error::other("more than 4 MiB: not a file of equations")),
+        true => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "more than 4 MiB: not a file of equations",
+        )),
         false => Ok(bytes),
     }
 }
