@@ -3,6 +3,9 @@
 //! An entry is an equation in chainrule's own language; value, gradient, kernel, explanation and
 //! listing are derived from it. Adding one is one entry in `prelude.chain`.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
 use crate::graph::FuncId;
 use crate::syntax::ast::{Function, Optimizer};
 
@@ -39,16 +42,46 @@ impl Functions {
         if let Some((_, id)) = self.aliases.iter().find(|(n, _)| n == name) {
             return Some(*id);
         }
+        let own = &self.all[self.shipped..];
+        let last = |p: &dyn Fn(&Function) -> bool| {
+            own.iter().rposition(p).map(|i| i + self.shipped)
+        };
         let exact = |f: &Function| f.name.key == name || f.name.written == name;
-        let loose = |f: &Function| names(f).any(|n| folded(n) == folded(name));
-        let last = |p: &dyn Fn(&Function) -> bool| self.all.iter().rposition(p);
-        last(&exact).or_else(|| last(&loose)).map(|i| FuncId(i as u32))
+        let index = (self.shipped > 0).then(Index::shipped);
+        let short = folded(name);
+        let loose = |f: &Function| names(f).any(|n| folded(n) == short);
+        last(&exact)
+            .or_else(|| index?.exact.get(name).copied())
+            .or_else(|| last(&loose))
+            .or_else(|| index?.loose.get(&short).copied())
+            .map(|i| FuncId(i as u32))
     }
 
     /// The optimiser of this name.
     #[must_use]
     pub fn optimizer(&self, name: &str) -> Option<&Optimizer> {
         self.optimizers.iter().rfind(|o| folded(&o.name.written) == folded(name))
+    }
+}
+
+/// Where each spelling of a shipped function leads: reading a file asks for every name in it.
+struct Index {
+    exact: BTreeMap<String, usize>,
+    loose: BTreeMap<String, usize>,
+}
+
+impl Index {
+    fn shipped() -> &'static Self {
+        static INDEX: OnceLock<Index> = OnceLock::new();
+        INDEX.get_or_init(|| {
+            let mut out = Self { exact: BTreeMap::new(), loose: BTreeMap::new() };
+            for (i, f) in crate::prelude::functions().all.iter().enumerate() {
+                out.exact.insert(f.name.key.clone(), i);
+                out.exact.insert(f.name.written.clone(), i);
+                out.loose.extend(names(f).map(|n| (folded(n), i)));
+            }
+            out
+        })
     }
 }
 

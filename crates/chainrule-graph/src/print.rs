@@ -123,6 +123,12 @@ fn binary(op: BinaryOp, a: Expr, b: Expr) -> Expr {
     expr(ExprKind::Binary(op, Box::new(a), Box::new(b)))
 }
 
+/// A B: what is entry by entry in A gets a bracket.
+fn matrix_product(a: Expr, b: Expr) -> Expr {
+    let mixed = matches!(a.kind, ExprKind::Binary(BinaryOp::Odot, ..));
+    binary(BinaryOp::Space, if mixed { paren(a) } else { a }, b)
+}
+
 /// −e: the sign goes to the first factor of a product, which is the same and needs no bracket.
 #[must_use]
 pub fn negative(e: Expr) -> Expr {
@@ -343,10 +349,7 @@ impl Printer<'_> {
 
     fn matmul(&self, x: NodeId, y: NodeId) -> Expr {
         // `a ⊙ b C` has two readings (G1), so the left operand gets its bracket.
-        let (a, b) = (self.node(x), self.node(y));
-        let mixed = |e: &Expr| matches!(e.kind, ExprKind::Binary(BinaryOp::Odot, ..));
-        let a = if mixed(&a) { paren(a) } else { a };
-        binary(BinaryOp::Space, a, b)
+        matrix_product(self.node(x), self.node(y))
     }
 
     fn sum(&self, axis: Axis, x: NodeId) -> Expr {
@@ -366,7 +369,7 @@ impl Printer<'_> {
             }
             Axis::Cols => {
                 let right = ones(&Shape::column(shape.cols.clone()));
-                binary(BinaryOp::Space, e, right)
+                matrix_product(e, right)
             }
         }
     }
@@ -379,7 +382,7 @@ impl Printer<'_> {
             }
             Axis::Cols => {
                 let row = transposed(ones(&Shape::column(shape.cols.clone())));
-                binary(BinaryOp::Space, x, row)
+                matrix_product(x, row)
             }
         }
     }

@@ -163,6 +163,16 @@ impl Dims {
         Dim::var(self.vars.len() as u32 - 1)
     }
 
+    /// What was found about variables so far.
+    pub(crate) fn found(&self) -> Vec<Option<Dim>> {
+        self.vars.clone()
+    }
+
+    /// Back to what was found before.
+    pub(crate) fn forget(&mut self, found: Vec<Option<Dim>>) {
+        self.vars = found;
+    }
+
     /// Makes the name stand for another dimension (`where H = D`).
     pub fn alias(&mut self, name: &str, dim: Dim) {
         self.aliases.insert(name.to_string(), dim);

@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Edit, Hint, Severity, Span, line_column};
-use crate::lower::{Loaded, Override, children, load_without_fixes};
+use crate::functions::Functions;
+use crate::lower::{Loaded, Override, children, children_mut, load_without_fixes};
 use crate::syntax::ast::{Expr, ExprKind, File, Name, Statement, StatementKind};
 
 /// How many fixes are shown, and how many are tried.
@@ -26,9 +27,9 @@ pub(crate) fn add_fixes(text: &str, overrides: &[Override], all: &mut [Diagnosti
     if errors == 0 || errors > 4 || !all.iter().any(shape) {
         return;
     }
-    let source = Source::new(text);
+    let source = Source::new(text, overrides);
     for d in all.iter_mut().filter(wanted) {
-        source.add(overrides, d);
+        source.add(d);
     }
 }
 
@@ -67,6 +68,9 @@ struct Known {
 /// What the file says, as far as fixes need it.
 struct Source<'t> {
     text: &'t str,
+    overrides: &'t [Override],
+    file: File,
+    functions: Functions,
     uses: Vec<Use>,
     known: Vec<Known>,
     counts: BTreeMap<String, usize>,
@@ -88,13 +92,22 @@ struct Candidate {
 }
 
 impl<'t> Source<'t> {
-    fn new(text: &'t str) -> Self {
+    fn new(text: &'t str, overrides: &'t [Override]) -> Self {
         let shipped = crate::prelude::functions();
         let known = |n: &str| crate::lower::is_builtin(n) || shipped.find(n).is_some();
         let file = crate::syntax::parse(text, &known, &[]).file;
-        let mut out =
-            Self { text, uses: Vec::new(), known: Vec::new(), counts: BTreeMap::new() };
+        let functions = crate::lower::functions_of(&file, overrides);
+        let mut out = Self {
+            text,
+            overrides,
+            file: File::default(),
+            functions,
+            uses: Vec::new(),
+            known: Vec::new(),
+            counts: BTreeMap::new(),
+        };
         out.read(&file);
+        out.file = file;
         out.families();
         out
     }
@@ -159,7 +172,7 @@ impl<'t> Source<'t> {
         line_column(self.text, span.start).0
     }
 
-    fn add(&self, overrides: &[Override], d: &mut Diagnostic) {
+    fn add(&self, d: &mut Diagnostic) {
         let mut candidates = self.candidates(d);
         candidates.sort_by_key(|c| c.rank);
         let mut seen: Vec<String> = Vec::new();
@@ -167,17 +180,39 @@ impl<'t> Source<'t> {
             if seen.len() == SHOWN {
                 break;
             }
+            if let Some(file) = self.edited(&c.edits)
+                && !crate::lower::fits(&file, self.text, self.overrides, &self.functions)
+            {
+                continue;
+            }
             let edited = apply(self.text, &c.edits);
             if seen.contains(&edited) {
                 continue;
             }
-            let loaded = load_without_fixes(&edited, overrides);
+            let loaded = load_without_fixes(&edited, self.overrides);
             if loaded.module.is_none() {
                 continue;
             }
             d.hints.push(self.hint(&loaded, c.edits, &edited));
             seen.push(edited);
         }
+    }
+
+    /// The tree with edits made in it; `None` where only the text can be edited (in a loop).
+    fn edited(&self, edits: &[Edit]) -> Option<File> {
+        let touched = |s: &Statement, e: &Edit| {
+            s.span.start <= e.span.start && e.span.end <= s.span.end
+        };
+        let mut file = self.file.clone();
+        for e in edits {
+            let mut at = file.statements.iter_mut().filter(|s| touched(s, e));
+            let (one, more) = (at.next()?, at.next());
+            let StatementKind::Equation(q) = &mut one.kind else { return None };
+            if more.is_some() || !edit_tree(&mut q.value, e) {
+                return None;
+            }
+        }
+        Some(file)
     }
 
     /// "z2 = W2 a1 + b2      a1 is Da×1 (line 2); then every later line fits".
@@ -318,6 +353,23 @@ fn distance_to(d: &Diagnostic, span: Span) -> usize {
 /// The layer that a name belongs to: the digits of `W2`.
 fn digits(key: &str) -> String {
     key.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Makes one edit in an expression: another name, or a transposition behind one.
+fn edit_tree(e: &mut Expr, edit: &Edit) -> bool {
+    if let ExprKind::Name(n) = &mut e.kind {
+        if e.span == edit.span {
+            n.key = crate::syntax::canonical(&edit.with);
+            n.written.clone_from(&edit.with);
+            return true;
+        }
+        if e.span.end == edit.span.start && edit.with == "ᵀ" {
+            let inner = e.clone();
+            e.kind = ExprKind::Transpose(Box::new(inner));
+            return true;
+        }
+    }
+    children_mut(e).into_iter().any(|c| edit_tree(c, edit))
 }
 
 /// Every symbol of an expression; an element `y_i` of a sum is left as it is.

@@ -142,7 +142,8 @@ impl Lowerer<'_> {
         span: Span,
         scope: &Scope,
     ) -> Option<Vec<(Option<Expr>, NodeId)>> {
-        let f = self.functions.get(id).clone();
+        let functions = self.functions;
+        let f = functions.get(id);
         let mut slots: Vec<Option<(Option<Expr>, NodeId)>> = vec![None; f.params.len()];
         for (i, arg) in args.iter().enumerate() {
             let place = match &arg.name {
@@ -150,7 +151,7 @@ impl Lowerer<'_> {
                 None => (i < f.params.len()).then_some(i),
             };
             let Some(place) = place else {
-                let d = self.wrong_argument(&f, arg, args.len(), span);
+                let d = self.wrong_argument(f, arg, args.len(), span);
                 self.error(d);
                 return None;
             };
@@ -231,12 +232,13 @@ impl Lowerer<'_> {
         span: Span,
         scope: &Scope,
     ) -> Option<NodeId> {
-        let f = self.functions.get(id).clone();
+        let functions = self.functions;
+        let f = functions.get(id);
         let shaped: Vec<usize> =
             (0..f.params.len()).filter(|&i| f.params[i].shape.is_some()).collect();
-        self.check_shaped(&f, &shaped, given, span)?;
+        self.check_shaped(f, &shaped, given, span)?;
         let nodes: Vec<NodeId> = given.iter().map(|(_, n)| *n).collect();
-        self.check_probability(&f, given, span);
+        self.check_probability(f, given, span);
         let first = nodes[shaped[0]];
         let mode = self.mode_for(first, scope);
         let outer = self.site;
@@ -331,7 +333,8 @@ impl Lowerer<'_> {
         mode: Mode,
         g: Option<NodeId>,
     ) -> Option<NodeId> {
-        let f = self.functions.get(id).clone();
+        let functions = self.functions;
+        let f = functions.get(id);
         if self.unfolding.len() > 40
             || (form != Form::Derivative && self.unfolding.contains(&id))
         {

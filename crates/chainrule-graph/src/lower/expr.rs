@@ -255,10 +255,13 @@ impl Lowerer<'_> {
 
     /// Whether two shapes are (or can be made) one.
     pub(crate) fn same(&mut self, a: &Shape, b: &Shape) -> bool {
-        let before = self.dims.clone();
+        if a == b {
+            return true;
+        }
+        let before = self.dims.found();
         let ok = self.dims.unify(&a.rows, &b.rows) && self.dims.unify(&a.cols, &b.cols);
         if !ok {
-            *self.dims = before;
+            self.dims.forget(before);
         }
         ok
     }
@@ -341,6 +344,9 @@ impl Lowerer<'_> {
         scope: &Scope,
     ) -> Option<NodeId> {
         if scope.mode != Mode::Plain {
+            if let Some(n) = self.inner_product(x, y, span, scope) {
+                return Some(n);
+            }
             return self.entrywise(Binary::Mul, (a, x), (b, y), span, scope);
         }
         let (s, t) = (self.shape(x), self.shape(y));
@@ -362,6 +368,25 @@ impl Lowerer<'_> {
         }
         let d = self.misfit_product((a, x), (b, y), span);
         self.error(d)
+    }
+
+    /// yᵀ s in the body of a function of one example that is applied to many: one number each.
+    fn inner_product(
+        &mut self,
+        x: NodeId,
+        y: NodeId,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<NodeId> {
+        if self.g[x].op != Op::Transpose {
+            return None;
+        }
+        let column = self.g[x].args[0];
+        if self.shape(column) != self.shape(y) || self.is_reduced(y, scope) {
+            return None;
+        }
+        let terms = self.factor(column, y, span);
+        Some(self.reduce_all(terms, span, scope))
     }
 
     /// `·`: a scalar factor, or the inner product of two columns.

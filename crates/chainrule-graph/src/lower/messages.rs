@@ -60,6 +60,14 @@ impl Lowerer<'_> {
         format!("{text} is {shape} ({from})")
     }
 
+    /// "y is K×1 (line 2: y : K)" of an element `y_i`.
+    pub(crate) fn origin_of_element(&self, e: &Expr, base: NodeId) -> String {
+        let name = super::sums::base_key(e).unwrap_or_else(|| self.said(e));
+        let place = self.origins.places.get(&name).copied().unwrap_or(e.span);
+        let (shape, line) = (self.shape(base), self.line(place));
+        format!("{name} is {shape} (line {line})")
+    }
+
     /// "; x is D×1, line 1": the symbol that another name stands for, as in `a_0 = x`.
     fn alias(&self, key: &str, n: NodeId) -> String {
         let same =

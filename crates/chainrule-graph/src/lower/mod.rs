@@ -22,6 +22,7 @@ use crate::syntax::ast::{File, Layout, Statement, StatementKind};
 pub use calls::is_builtin;
 pub(crate) use expr::{Form, Mode, Scope};
 pub use sums::children;
+pub(crate) use sums::children_mut;
 
 /// What a name of the file means.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,17 +175,47 @@ fn of_kind<'f, T>(
         .filter_map(move |Statement { kind, span }| Some((pick(kind)?, *span)))
 }
 
+/// Whether a tree has no error: what fixes are tried with, faster than reading the text again.
+pub(crate) fn fits(
+    file: &File,
+    text: &str,
+    overrides: &[Override],
+    functions: &Functions,
+) -> bool {
+    let (mut graph, mut dims) = (Graph::default(), Dims::default());
+    let layout = layout(file);
+    let mut lowerer = Lowerer::new(&mut graph, &mut dims, functions, layout);
+    lowerer.origins.text = text.to_string();
+    let mut draft = declare::Draft::new(file, layout);
+    lowerer.declare(file, overrides, &mut draft);
+    lowerer.equations(file, &mut draft);
+    if crate::diag::has_errors(&lowerer.diags) {
+        return false;
+    }
+    lowerer.objective(file, &mut draft);
+    lowerer.finish(file, &mut draft);
+    !crate::diag::has_errors(&lowerer.diags)
+}
+
+fn layout(file: &File) -> Layout {
+    let said = of_kind(file, |k| match k {
+        StatementKind::Examples(l) => Some(*l),
+        _ => None,
+    });
+    said.last().map_or(Layout::One, |(l, _)| l)
+}
+
+/// The functions that a file sees: shipped ones and its own.
+pub(crate) fn functions_of(file: &File, overrides: &[Override]) -> Functions {
+    declare::functions(file, overrides).0
+}
+
 /// Tree → module; the module is meaningful only if there is no error among the diagnostics.
 fn lower(file: &File, text: &str, overrides: &[Override]) -> (Module, Vec<Diagnostic>) {
     let mut graph = Graph::default();
     let mut dims = Dims::default();
     let (functions, mut diags) = declare::functions(file, overrides);
-    let layout = of_kind(file, |k| match k {
-        StatementKind::Examples(l) => Some(*l),
-        _ => None,
-    })
-    .last()
-    .map_or(Layout::One, |(l, _)| l);
+    let layout = layout(file);
     let mut lowerer = Lowerer::new(&mut graph, &mut dims, &functions, layout);
     lowerer.origins.text = text.to_string();
     let mut draft = declare::Draft::new(file, layout);

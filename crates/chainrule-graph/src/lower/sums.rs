@@ -150,13 +150,13 @@ impl Lowerer<'_> {
     ) -> Option<Dim> {
         let mut found = Vec::new();
         self.ranges(&index.key, body, scope, &mut found);
-        let Some(first) = found.first().cloned() else {
+        let Some((first, _, _)) = found.first().cloned() else {
             let text =
                 format!("nothing in this sum depends on the index `{}`", index.written);
             self.error(Diagnostic::error(Code::N1, span, text));
             return None;
         };
-        for d in &found[1..] {
+        for (d, _, _) in &found[1..] {
             if !self.dims.unify(&first, d) {
                 let text = format!(
                     "the index `{}` runs over {} and over {}",
@@ -164,20 +164,30 @@ impl Lowerer<'_> {
                     self.dims.resolve(&first),
                     self.dims.resolve(d)
                 );
-                self.error(Diagnostic::error(Code::S3, span, text));
+                let mut said = Diagnostic::error(Code::S3, span, text);
+                for (_, base, e) in &found {
+                    said = said.label(e.span, self.origin_of_element(e, *base));
+                }
+                self.error(said);
                 return None;
             }
         }
         Some(self.dims.resolve(&first))
     }
 
-    fn ranges(&self, index: &str, e: &Expr, scope: &Scope, out: &mut Vec<Dim>) {
+    fn ranges<'e>(
+        &self,
+        index: &str,
+        e: &'e Expr,
+        scope: &Scope,
+        out: &mut Vec<(Dim, NodeId, &'e Expr)>,
+    ) {
         if let Some((base, subs)) = self.split_element(e, scope) {
             let s = self.shape(base);
             let dims = along(&s, subs.len());
             for (sub, d) in subs.iter().zip(dims) {
                 if matches!(sub, Sub::Index(i) if i == index) {
-                    out.push(d);
+                    out.push((d, base, e));
                 }
             }
             return;
@@ -411,7 +421,7 @@ fn sub_of(i: &Index) -> Option<Sub> {
     }
 }
 
-fn base_key(e: &Expr) -> Option<String> {
+pub(super) fn base_key(e: &Expr) -> Option<String> {
     match &e.kind {
         ExprKind::Name(n) => n.key.rsplit_once('_').map(|(b, _)| b.to_string()),
         ExprKind::Element(b, _) => match &b.kind {
@@ -470,5 +480,38 @@ pub fn children(e: &Expr) -> Vec<&Expr> {
             all
         }
         ExprKind::Matrix(rows) => rows.iter().flatten().collect(),
+    }
+}
+
+/// The direct parts of an expression, to be changed.
+pub(crate) fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
+    match &mut e.kind {
+        ExprKind::Number(..) | ExprKind::Name(_) | ExprKind::Error => Vec::new(),
+        ExprKind::Paren(x)
+        | ExprKind::Neg(x)
+        | ExprKind::Not(x)
+        | ExprKind::Transpose(x)
+        | ExprKind::Abs(x)
+        | ExprKind::Indicator(x) => vec![x],
+        ExprKind::Binary(_, a, b) => vec![a, b],
+        ExprKind::Call { args, .. } => args.iter_mut().map(|a| &mut a.value).collect(),
+        ExprKind::Norm(_, parts) | ExprKind::Stack(parts) => parts.iter_mut().collect(),
+        ExprKind::Sum { from, to, except, body, .. } => {
+            let ends = [from, to, except].into_iter().flatten().map(|b| &mut **b);
+            ends.chain([&mut **body]).collect()
+        }
+        ExprKind::Cases(a, b, c) => vec![a, b, c],
+        ExprKind::Element(b, index) => {
+            let mut all = vec![&mut **b];
+            for i in index {
+                match i {
+                    Index::All => {}
+                    Index::At(e) => all.push(e),
+                    Index::Range(a, b) => all.extend([a, b]),
+                }
+            }
+            all
+        }
+        ExprKind::Matrix(rows) => rows.iter_mut().flatten().collect(),
     }
 }

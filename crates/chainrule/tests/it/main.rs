@@ -4,6 +4,9 @@
 mod common;
 mod differences;
 mod exams;
+mod functions;
+mod generated;
+mod mutations;
 mod planned;
 mod random;
 mod runs;

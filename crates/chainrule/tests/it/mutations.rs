@@ -157,6 +157,7 @@ fn a_swapped_symbol_is_found_again() {
         let (start, before) = (Instant::now(), counts.errors);
         mutate(&name, &text, &mut counts);
         let each = start.elapsed() / (counts.errors - before).max(1) as u32;
+        eprintln!("{name} {} {:?} {each:?}", counts.errors - before, start.elapsed());
         slow.push((name, counts.errors - before, start.elapsed(), each));
     }
     let share = |n: usize| 100.0 * n as f64 / counts.errors as f64;
