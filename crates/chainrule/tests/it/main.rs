@@ -4,8 +4,10 @@
 mod common;
 mod differences;
 mod exams;
+mod outside;
 mod planned;
 mod random;
 mod runs;
 mod shared_data;
 mod suite;
+mod training;
