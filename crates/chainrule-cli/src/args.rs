@@ -37,5 +37,5 @@ Examples:
   chainrule explain digits.chain --ask dL/dW1
   chainrule train digits.chain
 
-Exit status: 0 done, 1 the file has errors, 2 wrong arguments, 3 files or data are in the way,
-4 training was no longer finite, 130 interrupted.";
+Exit status: 0 good, 1 a finding in the equations, 2 wrong use or input that does not fit,
+3 the world (a full disk, no permission), 130 stopped by Ctrl-C.";

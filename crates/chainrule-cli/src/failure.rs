@@ -15,14 +15,12 @@ use crate::source::Source;
 
 /// Done.
 pub(crate) const DONE: u8 = 0;
-/// What the file says is wrong.
+/// What the file says is wrong, or training turned non-finite.
 pub(crate) const FINDINGS: u8 = 1;
-/// The command line is wrong.
+/// Wrong use, or input that cannot be read or does not fit.
 pub(crate) const USAGE: u8 = 2;
 /// The world is in the way.
 pub(crate) const WORLD: u8 = 3;
-/// Training stopped because a value was no longer finite.
-pub(crate) const NOT_FINITE: u8 = 4;
 /// Somebody stopped it.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// A bug of ours.
@@ -31,8 +29,8 @@ pub(crate) const BUG: u8 = 101;
 /// What stopped a command.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The file of equations has errors.
-    Findings(Box<Source>, Vec<Diagnostic>),
+    /// The file of equations has errors; the status says whether to look for them was the task.
+    Findings(Box<Source>, Vec<Diagnostic>, u8),
     /// Anything else that the library reports.
     Library(Error),
     /// An argument that cannot be meant, with the way out.
@@ -51,10 +49,13 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// Puts the text beside findings about it, so that they can be drawn.
-    pub(crate) fn about(source: &Source) -> impl Fn(Error) -> Self {
+    /// Puts the text beside findings about it, so that they can be drawn; with the status that they
+    /// have for a command.
+    pub(crate) fn about(source: &Source, status: u8) -> impl Fn(Error) -> Self {
         move |error| match error {
-            Error::Diagnostics(found) => Self::Findings(Box::new(source.clone()), found),
+            Error::Diagnostics(found) => {
+                Self::Findings(Box::new(source.clone()), found, status)
+            }
             other => Self::Library(other),
         }
     }
@@ -64,7 +65,7 @@ impl Failure {
         match self {
             Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => return DONE,
             Self::Output(e) => screen.error(&format!("cannot write the results: {e}")),
-            Self::Findings(source, found) => tell_findings(source, found, screen),
+            Self::Findings(source, found, _) => tell_findings(source, found, screen),
             Self::Usage(words) => tell_error(words, USAGE, screen),
             Self::Library(error) => tell_error(&error.to_string(), status(error), screen),
         }
@@ -73,7 +74,7 @@ impl Failure {
 
     fn status(&self) -> u8 {
         match self {
-            Self::Findings(..) => FINDINGS,
+            Self::Findings(_, _, status) => *status,
             Self::Usage(_) => USAGE,
             Self::Output(_) => WORLD,
             Self::Library(error) => status(error),
@@ -83,12 +84,7 @@ impl Failure {
 
 /// The exit status of an error of the library.
 fn status(error: &Error) -> u8 {
-    match error {
-        Error::Diagnostics(_) | Error::Refused(_) => FINDINGS,
-        Error::Usage { .. } => USAGE,
-        Error::NotFinite { .. } => NOT_FINITE,
-        _ => WORLD,
-    }
+    u8::try_from(error.exit_status()).unwrap_or(WORLD)
 }
 
 fn tell_findings(source: &Source, found: &[Diagnostic], screen: &Screen) {

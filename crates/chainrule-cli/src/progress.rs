@@ -3,8 +3,10 @@
 //! In: events. Out: words on standard error. The bar is only for somebody who watches; into a file go
 //! about ten lines, whatever the number of epochs.
 
+use std::fmt;
+
 use chainrule::train::{Batch, Begin, Epoch, Event};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::numbers::Digits;
 use crate::screen::Screen;
@@ -65,6 +67,10 @@ impl<'s> Progress<'s> {
 
     fn batch(&self, b: &Batch) {
         if let Some(bar) = &self.bar {
+            if b.step == 1 {
+                // The plan was made until here: that is no part of the rate.
+                bar.reset_eta();
+            }
             bar.set_position(b.step);
         }
     }
@@ -76,7 +82,10 @@ impl<'s> Progress<'s> {
             Some(bar) => bar.set_message(words),
             None => {
                 let every = begin.epochs.div_ceil(LINES).max(1);
-                if e.epoch == 1 || e.epoch % every == 0 || e.epoch == begin.epochs {
+                if e.epoch == 1
+                    || e.epoch.is_multiple_of(every)
+                    || e.epoch == begin.epochs
+                {
                     self.line(&words);
                 }
             }
@@ -94,9 +103,14 @@ impl<'s> Progress<'s> {
 fn bar(b: &Begin) -> ProgressBar {
     let steps = b.epochs.saturating_mul(b.batches) as u64;
     let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
-    let template = "{bar:24} {percent:>3} %  {per_sec}, {eta} left  {msg}";
+    let template = "{bar:24} {percent:>3} %  {rate}, {eta} left  {msg}";
     let style = ProgressStyle::with_template(template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // A word that cannot be drawn is missing from a bar, no more.
+        let _ = write!(out, "{:.0} steps/s", state.per_sec());
+    };
+    bar.set_style(style.with_key("rate", rate));
     bar
 }
 

@@ -14,7 +14,7 @@ use chainrule::graph::lower::{Loaded, Override, load};
 const LARGEST: u64 = 4 << 20;
 
 /// A file of equations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
     /// Where it is; `-` for standard input.
     pub path: PathBuf,
@@ -53,7 +53,10 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
         File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     }
     match bytes.len() as u64 > LARGEST {
-        true => Err(io::Error::other("more than 4 MiB: not a file of equations")),
+        true => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "more than 4 MiB: not a file of equations",
+        )),
         false => Ok(bytes),
     }
 }

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(crate) fn whole(path: &Path, text: &str, over: bool) -> Result<(), Failure> {
     if !over && path.symlink_metadata().is_ok() {
         let words = "a file of this name is there; --force writes over it";
-        return Err(failed(path)(io::Error::new(io::ErrorKind::AlreadyExists, words)));
+        return Err(Failure::Usage(format!("{}: {words}", path.display())));
     }
     let aside = aside(path);
     let written = write(&aside, text).and_then(|()| fs::rename(&aside, path));

@@ -15,6 +15,9 @@ use crate::simplify::{self, Facts, Stage};
 use crate::syntax::ast::{Layout, Mark};
 use crate::verify;
 
+/// The gradient of each learned symbol.
+type Gradients = Vec<(SymId, NodeId)>;
+
 /// Objective, gradients and named values over one simplified graph.
 #[derive(Clone, Debug)]
 pub struct Derived {
@@ -176,9 +179,7 @@ pub fn symbol_node(g: &Graph, s: SymId) -> Option<NodeId> {
 ///
 /// # Errors
 /// If there is no objective.
-pub fn unsimplified(
-    m: &Module,
-) -> Result<(Graph, Vec<(SymId, NodeId)>), Vec<Diagnostic>> {
+pub fn unsimplified(m: &Module) -> Result<(Graph, Gradients), Vec<Diagnostic>> {
     let Some(objective) = &m.objective else {
         return Err(vec![missing_objective(m)]);
     };

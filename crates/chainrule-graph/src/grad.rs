@@ -52,7 +52,8 @@ pub(crate) fn seeded(
     let reading = Reading::new(g, root);
     let mut adjoint: BTreeMap<NodeId, Vec<Path>> = BTreeMap::new();
     let each_root = g[root].each;
-    adjoint.insert(root, vec![Path { place: Vec::new(), forks: Vec::new(), value: seed }]);
+    adjoint
+        .insert(root, vec![Path { place: Vec::new(), forks: Vec::new(), value: seed }]);
     let mut done = BTreeMap::new();
     while let Some((n, mut paths)) = adjoint.pop_last() {
         paths.sort_by(|a, b| a.place.cmp(&b.place));
@@ -71,8 +72,7 @@ pub(crate) fn seeded(
         for path in paths {
             for (arg, d) in contributions(g, cx, n, path.value, &depends) {
                 let mean = g[d].each && !g[arg].each && !each_root;
-                let value =
-                    if mean { g.add(Op::ExMean, &[d], g[d].span) } else { d };
+                let value = if mean { g.add(Op::ExMean, &[d], g[d].span) } else { d };
                 let (at, owner) = reading.of(n);
                 let place = [&[at], path.place.as_slice()].concat();
                 let forks = [&[owner], path.forks.as_slice()].concat();
@@ -206,8 +206,7 @@ fn picked(
             continue;
         }
         let zero = g.number(0.0);
-        let args =
-            if first { [case[0], *p, zero] } else { [case[0], zero, *p] };
+        let args = if first { [case[0], *p, zero] } else { [case[0], zero, *p] };
         *p = g.add(Op::Select, &args, g[*p].span);
     }
 }

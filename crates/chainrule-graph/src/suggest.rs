@@ -120,8 +120,7 @@ struct Candidate {
 impl<'t> Source<'t> {
     fn new(text: &'t str, overrides: &'t [Override]) -> Self {
         let shipped = crate::prelude::functions();
-        let known =
-            |n: &str| crate::lower::is_builtin(n) || shipped.find(n).is_some();
+        let known = |n: &str| crate::lower::is_builtin(n) || shipped.find(n).is_some();
         let file = crate::syntax::parse(text, &known, &[]).file;
         let functions = crate::lower::functions_of(&file, overrides);
         let mut out = Self {
@@ -290,7 +289,9 @@ impl<'t> Source<'t> {
         let here: Vec<&Use> = self
             .uses
             .iter()
-            .filter(|u| u.statement.start <= d.span.start && d.span.end <= u.statement.end)
+            .filter(|u| {
+                u.statement.start <= d.span.start && d.span.end <= u.statement.end
+            })
             .collect();
         let start = here.first().map_or(d.span.start, |u| u.statement.start);
         let line = self.line(d.span);

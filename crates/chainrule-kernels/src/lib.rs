@@ -8,6 +8,21 @@
 //! Deliberately absent: shapes by name, graphs, allocation per call, errors (misuse is
 //! our bug and panics), and a processor mode for subnormal numbers: they are computed as
 //! IEEE 754 says, since a mode set here would leak into the caller's threads.
+//!
+//! Figures (one thread of a Zen 4, f32, `examples/bench.rs`; ratios from one run):
+//!
+//! | | ours | beside it |
+//! |---|---|---|
+//! | matrix product 32×64×64, GFLOP/s | 110 | `gemm` crate 110 |
+//! | 128×784×128, A·B and A·Bᵀ | 115, 110 | 112, 103 |
+//! | 1×784×128 | 54 | 24 |
+//! | 32×64×64 and 128×784×128 with AVX2 | 89, 99 | |
+//! | Adam, 5,500 and 100,000 entries, ns each | 0.56, 0.63 | fused AVX-512 loop 0.28 |
+//! | exp, tanh, erf, ns each | 0.36, 0.55, 0.74 | |
+//! | softmax of 256×2, 64×1000, ns each | 2.8, 0.62 | |
+//!
+//! Without fused multiply-add in the processor (`portable` on x86) all this is some
+//! hundred times slower, and right.
 
 mod apply;
 mod arena;

@@ -82,8 +82,11 @@ impl Gemm {
 const FORK: usize = 256 * 1024;
 /// Rows that are taken together, so that their part of A stays in the second cache.
 const ROWS: usize = 192;
-/// Panels of columns from which on packing A pays.
+/// Panels of columns from which on packing A pays where its rows fall into the same sets
+/// of the cache; elsewhere it lies well as it is.
 const PACK_A: usize = 4;
+/// Bytes between rows that fall into the same sets.
+const SAME_SETS: usize = 1024;
 /// Tiles of rows from which on packing B pays where its rows lie far apart.
 const PACK_B: usize = 4;
 /// Bytes between rows that are far apart.
@@ -211,7 +214,8 @@ impl<T: Forms> Run<T> {
         let height = rows.div_ceil(tiles);
         let width = widest::<V>(height) * V::LANES;
         let (first, end) = self.cols;
-        let pack = (end - first).div_ceil(width) >= PACK_A && g.a_rs != 1;
+        let clash = g.a_rs != 1 && (g.a_rs * size_of::<T>()).is_multiple_of(SAME_SETS);
+        let pack = clash && (end - first).div_ceil(width) >= PACK_A;
         // SAFETY: all elements named exist; rooms are large enough.
         unsafe {
             let a = self.base.at(g.a + row * g.a_rs + k * g.a_cs);
@@ -261,7 +265,8 @@ impl<T: Forms> Run<T> {
         // SAFETY: all elements named exist; the room is large enough.
         unsafe {
             let b = self.base.at(g.b + k * g.b_rs + col * g.b_cs).cast_const();
-            if g.b_cs == 1 && !far {
+            let whole = V::FREE_PARTS || cols == vectors * V::LANES;
+            if g.b_cs == 1 && !far && whole {
                 return (b, g.b_rs);
             }
             let width = vectors * V::LANES;

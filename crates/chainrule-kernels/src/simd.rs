@@ -79,6 +79,8 @@ pub(crate) trait Vector: Copy {
     /// Which of the first lanes take part in a load or store.
     type Part: Copy;
     const LANES: usize;
+    /// Whether a load of a part costs no more than a whole one, and no register.
+    const FREE_PARTS: bool = true;
     /// Rows of the largest tile of a matrix product that the registers hold.
     const TILE: usize;
 

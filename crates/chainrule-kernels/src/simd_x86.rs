@@ -40,6 +40,7 @@ const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 impl Vector for F32x8 {
     type E = f32;
+    const FREE_PARTS: bool = false;
     const SIDE: usize = 8;
     #[inline(always)]
     unsafe fn square(from: *const f32, stride: usize, to: *mut f32, width: usize) {
@@ -84,6 +85,7 @@ impl Vector for F32x8 {
 
 impl Vector for F64x4 {
     type E = f64;
+    const FREE_PARTS: bool = false;
     const SIDE: usize = 4;
     #[inline(always)]
     unsafe fn square(from: *const f64, stride: usize, to: *mut f64, width: usize) {

@@ -26,7 +26,7 @@ pub(crate) struct Tile<T> {
 pub(crate) fn widest<V: Vector>(height: usize) -> usize {
     match (V::TILE, height) {
         (12.., ..=3) => 8,
-        (12.., ..=6) | (_, ..=3) => 4,
+        (12.., ..=6) | (_, ..=2) => 4,
         _ => 2,
     }
 }
@@ -34,7 +34,8 @@ pub(crate) fn widest<V: Vector>(height: usize) -> usize {
 /// Runs a tile of `height` rows (at most [`Vector::TILE`]) and 1, 2, 4 or 8 vectors.
 ///
 /// # Safety
-/// A holds height × depth, B depth × vectors (the last as far as `last`), C the tile.
+/// A holds height × depth; B depth × vectors, the last as far as `last` where parts are
+/// free and whole where not; C the tile.
 #[inline(always)]
 pub(crate) unsafe fn run_tile<V: Vector>(
     t: &Tile<V::E>,
@@ -78,7 +79,9 @@ unsafe fn tile<V: Vector, const H: usize, const N: usize>(t: &Tile<V::E>, last: 
             for j in 0..N - 1 {
                 row[j] = V::load(b.add(j * V::LANES));
             }
-            row[N - 1] = V::load_part(b.add((N - 1) * V::LANES), last);
+            let end = b.add((N - 1) * V::LANES);
+            row[N - 1] =
+                if V::FREE_PARTS { V::load_part(end, last) } else { V::load(end) };
             for i in 0..H {
                 let x = V::splat(*a.add(i * t.a_rs));
                 for j in 0..N {

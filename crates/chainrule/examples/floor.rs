@@ -101,8 +101,8 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
     let lines = plan.describe(&x.named);
     let planning = clock.elapsed().as_secs_f64() * 1e3;
     let functions = prelude::functions();
-    let call = parse_call(&functions, "adam(lr = 1e-3)").expect("a call");
-    let adam = rule(&functions, &call, true).expect("a rule");
+    let call = parse_call(functions, "adam(lr = 1e-3)").expect("a call");
+    let adam = rule(functions, &call, true).expect("a rule");
     let adam = Arc::new(UpdateRule::new(&adam).expect("plans"));
     let mut machine: Machine<f32> =
         Machine::new(plan, Arc::new(Team::new(threads))).with_rule(&adam);

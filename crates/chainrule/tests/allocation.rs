@@ -56,8 +56,8 @@ fn a_step_allocates_nothing_also_when_the_batch_gets_shorter() {
     let options = Options { sizes, rows: 64, index: &index, ..Options::default() };
     let plan = plan(&x, Purpose::Train, &options).expect("plans");
     let functions = prelude::functions();
-    let call = parse_call(&functions, "adam(lr = 0.1 · 0.95^epoch)").expect("a call");
-    let adam = rule(&functions, &call, true).expect("a rule");
+    let call = parse_call(functions, "adam(lr = 0.1 · 0.95^epoch)").expect("a call");
+    let adam = rule(functions, &call, true).expect("a rule");
     let adam = Arc::new(UpdateRule::new(&adam).expect("plans"));
     let mut machine: Machine<f32> =
         Machine::new(Arc::new(plan), Arc::new(Team::new(2))).with_rule(&adam);

@@ -1,23 +1,30 @@
-//! `chainrule check FILE`: what does not fit and how to mend it, or the shape of everything.
+//! `chainrule check FILE`: what does not fit and how to mend it; or the shape of everything, and the
+//! gradient of the planned program held against differences.
 //!
-//! In: a file. Out: diagnostics on standard error, shapes on standard output. Exit status 1 if one
-//! of the diagnostics is an error.
+//! In: a file, and its data where that can be read. Out: diagnostics on standard error, shapes and the
+//! check on standard output. Exit status 1 if one of the diagnostics is an error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use chainrule::graph::derived::derive;
-use chainrule::graph::diag::{Diagnostic, has_errors};
+use chainrule::check::{GradientCheck, TOLERANCE, gradients};
+use chainrule::data::Dataset;
+use chainrule::graph::derived::{Derived, derive};
+use chainrule::graph::diag::{Diagnostic, Severity, has_errors};
+use chainrule::graph::lower::Loaded;
 use chainrule::graph::module::Module;
+use chainrule::{Error, Model, Options};
 use serde_json::{Value, json};
-
-use crate::failure::{DONE, FINDINGS, Outcome};
-use crate::report;
-use crate::screen::Screen;
-use crate::source::Source;
 
 use super::ascii::Spelling;
 use super::overrides::{Set, overrides};
 use super::shapes;
+use crate::failure::{DONE, FINDINGS, Failure, Outcome};
+use crate::report;
+use crate::screen::Screen;
+use crate::source::Source;
+
+/// More learned numbers than this are not checked: differences in f64 would fill the memory.
+const MOST: u64 = 20_000_000;
 
 /// What was typed.
 #[derive(Debug, clap::Args)]
@@ -35,60 +42,138 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
-    let loaded = source.load(&overrides(&args.set));
-    let mut found = loaded.diagnostics;
-    let derived = loaded.module.as_ref().map(derive);
-    let mut fingerprint = None;
-    match derived {
-        Some(Ok(d)) => fingerprint = Some(d.fingerprint),
-        Some(Err(more)) => found.extend(more.into_iter().map(softened)),
-        None => {}
+    let Loaded { module, diagnostics } = source.load(&overrides(&args.set));
+    let mut checked =
+        Checked { source, module, found: diagnostics, ..Checked::default() };
+    if let Some(module) = &mut checked.module {
+        match derive(module) {
+            Ok(derived) => {
+                checked.fingerprint = Some(derived.fingerprint.clone());
+                let data = args.data(module, screen);
+                match gradient(module, &derived, data.as_ref()) {
+                    Ok(gradient) => checked.gradient = gradient,
+                    Err(Error::Diagnostics(more)) => checked.found.extend(more),
+                    Err(other) => return Err(other.into()),
+                }
+            }
+            Err(more) => checked.found.extend(more.into_iter().map(softened)),
+        }
     }
-    let module = loaded.module.as_ref();
+    let failed = checked.gradient.as_ref().and_then(GradientCheck::diagnostic);
+    checked.found.extend(failed);
     match screen.json {
-        true => screen.document(&document(&source, module, &found, fingerprint))?,
-        false => tell(&source, module, &found, screen)?,
+        true => screen.document(&checked.document())?,
+        false => checked.tell(screen)?,
     }
-    Ok(if has_errors(&found) { FINDINGS } else { DONE })
+    Ok(if has_errors(&checked.found) { FINDINGS } else { DONE })
+}
+
+impl Args {
+    /// The rows that the file names, and the sizes that they give; stand-ins serve without them.
+    fn data(&self, module: &mut Module, screen: &Screen) -> Option<Dataset> {
+        if module.data.is_none() || self.file == Path::new("-") {
+            return None;
+        }
+        let read = || {
+            let set = self.set.iter();
+            let options = set.fold(Options::default(), |o, s| o.set(&s.name, &s.value));
+            let model = Model::from_file(&self.file, options)?;
+            let data = model.load_data()?.prepared.train;
+            Ok((model.sizes(&data)?, data))
+        };
+        let read: Result<_, Error> = read();
+        match read {
+            Ok((sizes, data)) => {
+                module.dims.sizes = sizes;
+                Some(data)
+            }
+            Err(error) => {
+                let words = report::clean(&error.to_string());
+                screen.say(&format!("checked without its data: {words}\n"));
+                None
+            }
+        }
+    }
+}
+
+/// The check, unless the network is too large for it.
+fn gradient(
+    module: &Module,
+    derived: &Derived,
+    data: Option<&Dataset>,
+) -> Result<Option<GradientCheck>, Error> {
+    match shapes::known_count(module) {
+        Some(n) if n > MOST => Ok(None),
+        _ => gradients(module, derived, data, 0),
+    }
+}
+
+/// What is known of a file after the check.
+#[derive(Default)]
+struct Checked {
+    source: Source,
+    module: Option<Module>,
+    found: Vec<Diagnostic>,
+    fingerprint: Option<String>,
+    gradient: Option<GradientCheck>,
 }
 
 /// A file without an objective can be checked and explained; it only cannot be trained.
 fn softened(mut d: Diagnostic) -> Diagnostic {
-    d.severity = chainrule::graph::diag::Severity::Note;
+    d.severity = Severity::Note;
     d
 }
 
-fn tell(
-    source: &Source,
-    module: Option<&Module>,
-    found: &[Diagnostic],
-    screen: &Screen,
-) -> Result<(), crate::failure::Failure> {
-    screen.say(&report::draw::all(source, found));
-    match module {
-        Some(m) => {
-            let spelling = Spelling { ascii: false, functions: &m.functions };
-            screen.print(&shapes::text(m, spelling))
+impl Checked {
+    fn tell(&self, screen: &Screen) -> Result<(), Failure> {
+        screen.say(&report::draw::all(&self.source, &self.found));
+        let Some(m) = &self.module else { return Ok(()) };
+        let spelling = Spelling { ascii: false, functions: &m.functions };
+        let gradient = self.gradient.as_ref().map_or_else(String::new, sentence);
+        screen.print(&(shapes::text(m, spelling) + &gradient))
+    }
+
+    fn document(&self) -> Value {
+        let mut out = json!({
+            "file": self.source.name(),
+            "diagnostics": report::json::all(&self.source.text, &self.found),
+        });
+        if let Some(m) = &self.module {
+            out["symbols"] = shapes::symbols_json(m);
+            out["equations"] = shapes::equations_json(m);
+            out["learned"] = shapes::learned_json(m);
+            out["fingerprint"] = json!(self.fingerprint);
+            out["gradient"] = self.gradient.as_ref().map_or(Value::Null, gradient_json);
         }
-        None => Ok(()),
+        out
     }
 }
 
-fn document(
-    source: &Source,
-    module: Option<&Module>,
-    found: &[Diagnostic],
-    fingerprint: Option<String>,
-) -> Value {
-    let mut out = json!({
-        "file": source.name(),
-        "diagnostics": report::json::all(&source.text, found),
-    });
-    if let Some(m) = module {
-        out["symbols"] = shapes::symbols_json(m);
-        out["equations"] = shapes::equations_json(m);
-        out["learned"] = shapes::learned_json(m);
-        out["fingerprint"] = json!(fingerprint);
-    }
-    out
+/// "gradient   holds: 20 directions and 210 entries, largest deviation 3.1e-9 at W1[2,3]".
+fn sentence(c: &GradientCheck) -> String {
+    let bold = report::style::STRONG;
+    let verdict = if c.passed() { "holds" } else { "fails" };
+    let rows = if c.real_data { "rows of the data" } else { "drawn numbers" };
+    let kinks = match c.kinks {
+        0 => String::new(),
+        n => format!(", {n} across a kink left out"),
+    };
+    format!(
+        "{bold}gradient{bold:#}   {verdict}: {} directions and {} entries on {rows}{kinks}; largest \
+         deviation {:.1e} at {} (allowed {TOLERANCE:.0e})\n",
+        c.directions, c.entries, c.largest, c.place
+    )
+}
+
+fn gradient_json(c: &GradientCheck) -> Value {
+    json!({
+        "passed": c.passed(),
+        "directions": c.directions,
+        "entries": c.entries,
+        "kinks": c.kinks,
+        "largest": c.largest,
+        "place": c.place,
+        "tolerance": TOLERANCE,
+        "real_data": c.real_data,
+    })
 }

@@ -3,11 +3,17 @@
 //! In: a file and questions. Out: text, or the JSON of docs/language.md. The questions are answered
 //! by the library; without any, the same interface is asked for everything ([`super::solution`]).
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use chainrule::explain::{Answer, Answered, AskOptions, Reply, Report, Side, ask};
+use chainrule::explain::{
+    Answer, Answered, AskOptions, Reply, Report, Side, ask, with_rows,
+};
 use chainrule::graph::diag::{Diagnostic, Severity};
 use chainrule::graph::module::Module;
+use chainrule::{Error, Model, Options};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::ascii::Spelling;
@@ -28,6 +34,7 @@ use crate::table::pad;
   chainrule explain exam.chain --ask \"shape a1\" --examples m
   chainrule explain exam.chain --ask \"W2'\" --ask \"L'\" --update \"sgd(lr = 0.5)\" --steps 3
   chainrule explain exam.chain --ask \"dŷ[k]/dz2[i]\" --format json
+  chainrule explain digits.chain --row 3 --ask ŷ   with a row of the data and the starts of training
 
 A question is a symbol (a1), an entry (W2[2,1]), a derivative (dL/dW2, dŷ/dz2, dz2[k]/da1[i]),
 a value after the steps (W2', L@3), a state of the optimiser (m(W1)), a difference quotient
@@ -59,6 +66,18 @@ pub(crate) struct Args {
     /// Shapes and gradients over so many examples: a number or a letter
     #[arg(long, value_name = "m")]
     examples: Option<String>,
+    /// Take the values from this row of the data (from 1), after its preparation
+    #[arg(long, value_name = "I", conflicts_with = "batch")]
+    row: Option<usize>,
+    /// Take the values from these rows of the data
+    #[arg(long, value_name = "I..J")]
+    batch: Option<Rows>,
+    /// The form of the graph: dropout and batch statistics only in training
+    #[arg(long, value_enum, default_value = "evaluate")]
+    mode: Mode,
+    /// The seed of starts and of dropout masks
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
     /// Signs of ASCII only
     #[arg(long)]
     ascii: bool,
@@ -67,12 +86,33 @@ pub(crate) struct Args {
     set: Vec<Set>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Evaluate,
+    Train,
+}
+
+/// `3..7`, both ends included.
+#[derive(Clone, Debug)]
+struct Rows(RangeInclusive<usize>);
+
+impl FromStr for Rows {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |t: &str| t.trim().parse::<usize>().ok();
+        let ends = text.split_once("..").and_then(|(a, b)| Some(number(a)?..=number(b)?));
+        ends.map(Self).ok_or_else(|| "expected FIRST..LAST, as in 1..8".to_owned())
+    }
+}
+
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
     let loaded = source.load(&overrides(&args.set));
     let Some(module) = loaded.module else {
         return unreadable(args, source, loaded.diagnostics, screen);
     };
+    let module = args.filled(module).map_err(Failure::about(&source, FINDINGS))?;
     let options = args.options();
     let questions = match args.ask.is_empty() {
         true => solution::questions(&module),
@@ -97,7 +137,18 @@ impl Args {
             freeze: self.freeze.clone(),
             round_each: self.round_each,
             examples: self.examples.clone(),
+            training: (self.mode == Mode::Train).then_some(self.seed),
         }
+    }
+
+    /// The module with rows of its data as values, where they are asked for.
+    fn filled(&self, module: Module) -> Result<Module, Error> {
+        let rows = self.row.map(|i| i..=i).or(self.batch.clone().map(|r| r.0));
+        let Some(rows) = rows else { return Ok(module) };
+        let set = self.set.iter();
+        let options = set.fold(Options::default(), |o, s| o.set(&s.name, &s.value));
+        let data = Model::from_file(&self.file, options)?.load_data()?.prepared.train;
+        with_rows(&module, &data, rows, self.seed)
     }
 
     fn tell(
@@ -145,7 +196,7 @@ fn unreadable(
     screen: &Screen,
 ) -> Outcome {
     if !screen.json {
-        return Err(Failure::Findings(Box::new(source), found));
+        return Err(Failure::Findings(Box::new(source), found, FINDINGS));
     }
     let all = report::json::all(&source.text, &found);
     let errors = all.as_array().into_iter().flatten();

@@ -30,7 +30,7 @@ use crate::screen::Screen;
 /// What chainrule can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a file: names, shapes, settings
+    /// Check a file: names, shapes, settings, and the gradient against differences
     Check(check::Args),
     /// Explain a file: shapes, gradients, values; or answer single questions
     Explain(explain::Args),

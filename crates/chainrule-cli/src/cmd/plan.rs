@@ -21,7 +21,7 @@ use chainrule::{Error, Model};
 use serde_json::{Value, json};
 
 use super::overrides::{Set, overrides};
-use crate::failure::{DONE, Failure, Outcome};
+use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::report;
 use crate::screen::Screen;
 use crate::source::Source;
@@ -45,7 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
-    let located = Failure::about(&source);
+    let located = Failure::about(&source, FINDINGS);
     let loaded = source.load(&overrides(&args.set));
     let Some(module) = loaded.module else {
         return Err(located(Error::Diagnostics(loaded.diagnostics)));

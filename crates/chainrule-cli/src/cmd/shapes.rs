@@ -134,8 +134,7 @@ impl Names {
 
 /// The learned names and how many numbers they hold.
 fn learned(m: &Module) -> (String, String) {
-    let of = |id| m.symbols.iter().find(move |s| s.id == id);
-    let learned: Vec<&Symbol> = m.trainable.iter().filter_map(|id| of(*id)).collect();
+    let learned = all_learned(m);
     let names: Vec<&str> = learned.iter().map(|s| s.shown.as_str()).collect();
     if names.is_empty() {
         return ("nothing".to_owned(), "0 numbers".to_owned());
@@ -221,10 +220,18 @@ pub(crate) fn equations_json(m: &Module) -> Value {
 }
 
 pub(crate) fn learned_json(m: &Module) -> Value {
-    let of = |id| m.symbols.iter().find(move |s| s.id == id);
-    let learned: Vec<&Symbol> = m.trainable.iter().filter_map(|id| of(*id)).collect();
+    let learned = all_learned(m);
     let names: Vec<&str> = learned.iter().map(|s| s.shown.as_str()).collect();
-    let count = count(m, &learned);
-    let count = count.parse::<u64>().map_or(json!(count), |n| json!(n));
-    json!({ "symbols": names, "numbers": count })
+    let numbers = known_count(m).map_or_else(|| json!(count(m, &learned)), |n| json!(n));
+    json!({ "symbols": names, "numbers": numbers })
+}
+
+/// How many numbers are learned, where all sizes are known.
+pub(crate) fn known_count(m: &Module) -> Option<u64> {
+    count(m, &all_learned(m)).parse().ok()
+}
+
+fn all_learned(m: &Module) -> Vec<&Symbol> {
+    let of = |id| m.symbols.iter().find(move |s| s.id == id);
+    m.trainable.iter().filter_map(|id| of(*id)).collect()
 }

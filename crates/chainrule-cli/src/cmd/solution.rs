@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use chainrule::explain::{Answer, Report};
+use chainrule::explain::{Line, Report, derivation};
 use chainrule::graph::derived::{Derived, derive};
-use chainrule::graph::module::{Equation, Module, Symbol};
+use chainrule::graph::module::{Equation, Module};
 use chainrule::graph::print::Printer;
 
 use super::explain::{Writer, answered, shape_text};
@@ -15,14 +15,14 @@ use super::shapes;
 use crate::report::style;
 use crate::table;
 
-/// What has to be asked: every value, and the loss by everything before it.
+/// What has to be asked: every value, and the loss by everything that the derivation names.
 pub(super) fn questions(m: &Module) -> Vec<String> {
     let symbols = m.symbols.iter().map(|s| s.shown.clone());
     let equations = m.equations.iter().map(|e| e.shown.clone());
     let loss = loss(m).map(|l| l.shown.clone());
     let gradients = loss.into_iter().flat_map(|l| {
-        let by = move |x: String| format!("d{l}/d{x}");
-        backward(m).into_iter().map(by)
+        let by = move |line: Line| format!("d{l}/d{}", line.of);
+        derivation(m).into_iter().map(by)
     });
     symbols.chain(equations).chain(gradients).collect()
 }
@@ -34,20 +34,6 @@ fn loss(m: &Module) -> Option<&Equation> {
     m.equations.iter().find(|e| e.node == node)
 }
 
-/// Everything between the loss and the learned, last first; then the learned.
-fn backward(m: &Module) -> Vec<String> {
-    let loss = loss(m).map(|l| l.key.as_str());
-    let before = m.equations.iter().take_while(|e| Some(e.key.as_str()) != loss);
-    let equations: Vec<String> = before.map(|e| e.shown.clone()).collect();
-    let learned = learned(m).into_iter().map(|s| s.shown.clone());
-    equations.into_iter().rev().chain(learned).collect()
-}
-
-fn learned(m: &Module) -> Vec<&Symbol> {
-    let of = |id| m.symbols.iter().find(move |s| s.id == id);
-    m.trainable.iter().filter_map(|id| of(*id)).collect()
-}
-
 /// The whole solution.
 pub(super) fn text(m: &Module, report: &Report, writer: &Writer<'_>) -> String {
     let bold = style::STRONG;
@@ -56,16 +42,11 @@ pub(super) fn text(m: &Module, report: &Report, writer: &Writer<'_>) -> String {
     if !values.is_empty() {
         out.push_str(&format!("{bold}values{bold:#}\n{}", table::columns(2, &values)));
     }
-    if let Some(l) = loss(m) {
-        let rows: Vec<[String; 3]> = backward(m)
-            .iter()
-            .filter_map(|x| gradient(&l.shown, x, report, writer))
-            .collect();
-        out.push_str(&format!(
-            "{bold}gradients of {}{bold:#}\n",
-            writer.spelling.text(&l.shown)
-        ));
-        out.push_str(&table::columns(2, &rows));
+    let lines = derivation(m);
+    if !lines.is_empty() {
+        let rows: Vec<[String; 3]> =
+            lines.iter().map(|line| gradient(m, line, report, writer)).collect();
+        out.push_str(&format!("{bold}backward{bold:#}\n{}", table::columns(2, &rows)));
     }
     out + &trained(m, writer)
 }
@@ -81,22 +62,21 @@ fn values(m: &Module, report: &Report, writer: &Writer<'_>) -> Vec<[String; 1]> 
     names.filter_map(row).collect()
 }
 
-/// "dL/dz2", "= ŷ − y", "K×1", with the numbers if there are any.
+/// "δ2", "= ŷ − y", with the numbers if there are any, "K×1".
 fn gradient(
-    loss: &str,
-    by: &str,
+    m: &Module,
+    line: &Line,
     report: &Report,
     writer: &Writer<'_>,
-) -> Option<[String; 3]> {
-    let question = format!("d{loss}/d{by}");
-    let answer: &Answer = answered(report, &question)?;
-    let symbolic = answer.symbolic.as_ref().map(|s| writer.spelling.text(s));
-    let value = writer.value(&answer.value);
-    let value = value.filter(|v| Some(v) != symbolic.as_ref());
-    let sides: Vec<String> = symbolic.into_iter().chain(value).collect();
-    let shape = writer.spelling.shape(&shape_text(answer));
-    let name = format!("d{}/d{}", writer.spelling.text(loss), writer.spelling.text(by));
-    Some([name, format!("= {}", sides.join(" = ")), shape])
+) -> [String; 3] {
+    let question = loss(m).map(|l| format!("d{}/d{}", l.shown, line.of));
+    let answer = question.and_then(|q| answered(report, &q));
+    let text = if writer.spelling.ascii { line.ascii.clone() } else { line.text.clone() };
+    let value = answer.and_then(|a| writer.value(&a.value)).filter(|v| *v != text);
+    let sides: Vec<String> = [text].into_iter().chain(value).collect();
+    let shape =
+        answer.map_or_else(String::new, |a| writer.spelling.shape(&shape_text(a)));
+    [writer.spelling.name(&line.left), format!("= {}", sides.join(" = ")), shape]
 }
 
 /// The gradient of the objective, as training computes it: the simplified graph and its fingerprint.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::begin;
 use super::overrides::Set;
-use crate::failure::{DONE, Failure, INTERRUPTED, NOT_FINITE, Outcome};
+use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::source::Source;
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         (None, None) => return Err(Failure::Usage("a file, or --data".to_owned())),
     };
     let source = Source::read(&path)?;
-    let located = Failure::about(&source);
+    let located = Failure::about(&source, USAGE);
     let model = Model::from_file(&path, args.options()).map_err(&located)?;
     model.settings().check().map_err(&located)?;
     if !args.quiet {
@@ -244,7 +244,7 @@ impl Job<'_> {
         match screen.json {
             true => screen.document(&document)?,
             false => {
-                screen.print(&self::shown(trained, &text, &document, self.args.quiet))?
+                screen.print(&shown(trained, &text, &document, self.args.quiet))?;
             }
         }
         Ok(status(trained))
@@ -312,7 +312,7 @@ fn shown(trained: &Trained, text: &str, document: &Value, quiet: bool) -> String
 fn status(trained: &Trained) -> u8 {
     match trained.end().map(|e| &e.why) {
         Some(Why::Interrupted) => INTERRUPTED,
-        Some(Why::NotFinite { .. }) => NOT_FINITE,
+        Some(Why::NotFinite { .. }) => FINDINGS,
         _ => DONE,
     }
 }

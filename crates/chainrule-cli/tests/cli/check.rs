@@ -102,13 +102,11 @@ fn carets_stand_below_letters_with_combining_marks() {
 #[test]
 fn warnings_leave_the_status_zero() {
     let place = Place::new();
-    place.file(
-        "w.chain",
-        "input x : D\ntarget t : K\nparam W : K×D, b : K\nz = W x\nL = half_mse(t, z)\n",
-    );
+    let text = "y : 2×1 one-hot\nz := [0.3; 0.4]\nL = cross_entropy(y, abs(z))\n";
+    place.file("w.chain", text);
     let ran = place.run(&["check", "w.chain"]);
-    assert_eq!(ran.status, 0);
-    assert!(ran.err.contains("warning N4: `b` is never used"), "{}", ran.err);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("warning M1"), "{}", ran.err);
     assert!(ran.err.contains("w.chain: 1 warning"), "{}", ran.err);
 }
 
@@ -125,10 +123,10 @@ fn files_that_are_no_text_are_refused_with_the_place() {
     ];
     for (file, words) in cases {
         let ran = place.run(&["check", file]);
-        assert_eq!(ran.status, 3, "{file}: {ran:?}");
+        assert_eq!(ran.status, 2, "{file}: {ran:?}");
         assert!(ran.err.contains(words) && ran.err.contains(file), "{file}: {}", ran.err);
         let json = place.run(&["check", file, "--format", "json"]).json();
-        assert_eq!(json["error"]["status"], 3);
+        assert_eq!(json["error"]["status"], 2);
     }
 }
 
@@ -177,4 +175,34 @@ fn a_name_that_is_not_utf_8_is_a_name() {
     let output =
         place.command(&["check"]).arg(name).output().expect("the command starts");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn the_planned_gradient_is_held_against_differences() {
+    let place = crate::training::place();
+    let ran = place.run(&["check", "t.chain"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert!(ran.out.contains("gradient   holds: 20 directions"), "{}", ran.out);
+    assert!(ran.out.contains("rows of the data"), "{}", ran.out);
+    let json = place.run(&["check", "t.chain", "--format", "json"]).json();
+    assert_eq!(json["gradient"]["passed"], true);
+    assert_eq!(json["learned"]["numbers"], 8 * 2 + 8 + 2 * 8 + 2);
+}
+
+#[test]
+fn without_its_data_a_file_is_checked_with_drawn_numbers() {
+    let place = Place::new();
+    place.file("t.chain", crate::training::CLASSES);
+    let ran = place.run(&["check", "t.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("checked without its data") && ran.err.contains("t.csv"));
+    assert!(ran.out.contains("on drawn numbers"), "{}", ran.out);
+}
+
+#[test]
+fn sizes_that_no_machine_holds_are_not_tried() {
+    let place = crate::training::place();
+    let args = ["check", "t.chain", "--set", "H=50000000"];
+    let ran = place.run(&args);
+    assert_eq!(ran.status, 0, "{ran:?}");
 }

@@ -69,7 +69,7 @@ fn questions_about_a_file_with_errors_answer_with_the_error() {
 fn without_a_question_everything_is_explained() {
     let ran = explain("examples/exam-part2.chain", &[]);
     assert_eq!(ran.status, 0, "{ran:?}");
-    for part in ["(K×Da)(Da×1) + (K×1) = K×1", "dL/dz2", "= ŷ − y", "fingerprint"]
+    for part in ["(K×Da)(Da×1) + (K×1) = K×1", "δ2", "= ŷ − y", "δ2 a1ᵀ", "fingerprint"]
     {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
@@ -112,4 +112,44 @@ fn an_update_rule_is_missed_aloud() {
     let ran = place.run(&["explain", "t.chain", "--ask", "w'"]);
     assert_eq!(ran.status, 1);
     assert!(ran.err.contains("--update"), "{}", ran.err);
+}
+
+#[test]
+fn rows_of_the_data_give_the_values() {
+    let place = crate::training::place();
+    let ask = |args: &[&str]| {
+        let base = ["explain", "t.chain", "--format", "json", "--ask", "ŷ", "--ask", "x"];
+        place.run(&[&base[..], args].concat())
+    };
+    let one = ask(&["--row", "3"]);
+    assert_eq!(one.status, 0, "{one:?}");
+    assert_eq!(one.json()["answers"][0]["shape"], json!([2, 1]));
+    let sum: f64 = [0, 1]
+        .iter()
+        .map(|i| one.json()["answers"][0]["value"][*i][0].as_f64().expect("a number"))
+        .sum();
+    assert!((sum - 1.0).abs() < 1e-12, "{one:?}");
+    let four = ask(&["--batch", "1..4"]);
+    assert_eq!(four.json()["answers"][1]["shape"], json!([2, 4]));
+    let beyond = ask(&["--row", "1000"]);
+    assert_eq!(beyond.status, 2, "{beyond:?}");
+    assert!(beyond.err.contains("1..96"), "{}", beyond.err);
+    assert_eq!(ask(&["--batch", "4"]).status, 2);
+}
+
+#[test]
+fn dropout_is_in_the_training_form_only() {
+    let place = Place::new();
+    place.file(
+        "d.chain",
+        "x := [1; 2; 3; 4; 5; 6; 7; 8]\nh = dropout(x, 0.5)\nL = sum(h)\n",
+    );
+    let ask = |args: &[&str]| {
+        let base = ["explain", "d.chain", "--format", "json", "--ask", "L"];
+        place.run(&[&base[..], args].concat()).json()["answers"][0]["value"].clone()
+    };
+    assert_eq!(ask(&[]), json!(36.0));
+    let masked = ask(&["--mode", "train", "--seed", "3"]);
+    assert!(masked != json!(36.0) && masked.is_number(), "{masked}");
+    assert_eq!(masked, ask(&["--mode", "train", "--seed", "3"]));
 }

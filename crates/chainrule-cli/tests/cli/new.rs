@@ -31,7 +31,7 @@ fn a_file_that_is_there_stays() {
     let place = Place::new();
     place.file("classifier.chain", "mine");
     let ran = place.run(&["new", "classifier"]);
-    assert_eq!(ran.status, 3);
+    assert_eq!(ran.status, 2);
     assert!(
         ran.err.contains("classifier.chain") && ran.err.contains("--force"),
         "{}",

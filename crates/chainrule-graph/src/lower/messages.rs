@@ -109,14 +109,15 @@ impl Lowerer<'_> {
         let text =
             format!("the product {} {} does not fit", self.said(a.0), self.said(b.0));
         let (s, t) = (self.shape(a.1), self.shape(b.1));
-        let d = Diagnostic::error(Code::S1, a.0.span.to(b.0.span).to(span_end(span)), text)
-            .label(a.0.span, self.origin(a))
-            .label(b.0.span, self.origin(b))
-            .with_note(format!(
-                "a product needs columns of the left = rows of the right: {} ≠ {}",
-                s.cols, t.rows
-            ))
-            .and_notes(self.equal_size(&s.cols, &t.rows));
+        let d =
+            Diagnostic::error(Code::S1, a.0.span.to(b.0.span).to(span_end(span)), text)
+                .label(a.0.span, self.origin(a))
+                .label(b.0.span, self.origin(b))
+                .with_note(format!(
+                    "a product needs columns of the left = rows of the right: {} ≠ {}",
+                    s.cols, t.rows
+                ))
+                .and_notes(self.equal_size(&s.cols, &t.rows));
         self.forced_equal(d, [a, b])
     }
 
@@ -147,9 +148,8 @@ impl Lowerer<'_> {
             };
             let Op::Symbol(id) = self.g[n].op else { return None };
             let open = &self.g.symbol(id).0;
-            let var = |d: &Dim| {
-                d.atoms.iter().any(|a| matches!(a, crate::shape::Atom::Var(_)))
-            };
+            let var =
+                |d: &Dim| d.atoms.iter().any(|a| matches!(a, crate::shape::Atom::Var(_)));
             let first = self.g.iter().find(|(_, x)| x.args.contains(&n))?.1.span;
             (var(&open.rows) || var(&open.cols)).then_some((e, n, first))
         });

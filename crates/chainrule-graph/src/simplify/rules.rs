@@ -130,7 +130,12 @@ pub static RULES: &[Rule] = &[
         stage: Stage::Always,
         apply: product::common_scalar,
     },
-    Rule { name: "identity matrix", about: "I A = A, diag(a) diag(b) = diag(a ⊙ b)", stage: Stage::Always, apply: eye },
+    Rule {
+        name: "identity matrix",
+        about: "I A = A, diag(a) diag(b) = diag(a ⊙ b)",
+        stage: Stage::Always,
+        apply: eye,
+    },
     Rule {
         name: "mean over examples",
         about: "the mean of what is the same for all examples is that",
@@ -469,7 +474,12 @@ fn root_square(
     }
 }
 
-fn eye(s: &mut Simplifier<'_, '_>, op: &Op, args: &[NodeId], span: Span) -> Option<NodeId> {
+fn eye(
+    s: &mut Simplifier<'_, '_>,
+    op: &Op,
+    args: &[NodeId],
+    span: Span,
+) -> Option<NodeId> {
     if *op != Op::MatMul {
         return None;
     }

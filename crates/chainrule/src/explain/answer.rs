@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chainrule_graph::derived::symbol_node;
+use chainrule_graph::derived::{derive, symbol_node};
 use chainrule_graph::diag::{Code, Diagnostic, Span};
 use chainrule_graph::eval::Value;
 use chainrule_graph::graph::{Block, Graph, NodeId, Op, SymId};
@@ -18,6 +18,7 @@ use chainrule_graph::syntax::ast::{Expr, ExprKind, OptimizerCall};
 use chainrule_graph::syntax::latex::latex;
 use chainrule_graph::syntax::print::{Style, print_expr};
 use chainrule_graph::value::Mat;
+use chainrule_graph::verify;
 
 use super::entries::{Entries, Place, Same};
 use super::question::{self, Asked, Index, Question, Target, When, refused};
@@ -47,6 +48,8 @@ struct Asker<'a> {
     /// Values after k steps, for every k that is asked; or why there are none.
     states: Result<BTreeMap<usize, State>, Diagnostic>,
     stepper: Option<Result<Stepper<'a>, Diagnostic>>,
+    /// Whether the file's gradients agree with differences: none is shown otherwise.
+    checked: Result<(), Diagnostic>,
     notes: Vec<Diagnostic>,
 }
 
@@ -69,8 +72,12 @@ impl<'a> Asker<'a> {
             frozen,
             states: Ok(BTreeMap::new()),
             stepper: None,
+            checked: Ok(()),
             notes: Vec::new(),
         };
+        if asked.iter().flatten().any(|a| needs_gradient(a)) {
+            out.checked = gradients_hold(m);
+        }
         let ks: BTreeSet<usize> =
             asked.iter().flatten().map(|a| out.moment(a)).chain([0]).collect();
         if ks.iter().any(|k| *k > 0) {
@@ -164,6 +171,9 @@ impl<'a> Asker<'a> {
 
     fn answer(&self, a: &Asked, text: &str) -> Result<Answer, Diagnostic> {
         let k = self.moment(a);
+        if needs_gradient(a) {
+            self.checked.clone()?;
+        }
         match &a.question {
             Question::Params => Ok(self.params()),
             Question::Shape(inner) => {
@@ -336,12 +346,14 @@ impl<'a> Asker<'a> {
         let (mut a_node, mut rest) = (a, Vec::new());
         let columns = [a, b].iter().all(|n| m.graph[*n].shape.cols.is_one());
         let entries = columns && numbers(top) && numbers(by);
-        if entries && !top.index.is_empty() && !by.index.is_empty() {
-            if let Some(d) = query::jacobian(&m, a, b) {
-                let names = self.named(&d, false);
-                let index = two(&top.index, &by.index);
-                return self.entries(&d, d.root, &names, &index, k, text, None);
-            }
+        if entries
+            && !top.index.is_empty()
+            && !by.index.is_empty()
+            && let Some(d) = query::jacobian(&m, a, b)
+        {
+            let names = self.named(&d, false);
+            let index = two(&top.index, &by.index);
+            return self.entries(&d, d.root, &names, &index, k, text, None);
         }
         if !top.index.is_empty() && numbers(top) {
             a_node = self.slice(&mut m.graph, a, &top.index, text)?;
@@ -670,6 +682,21 @@ fn cut_value(v: &Mat, index: &[Index]) -> Mat {
         [r, c, ..] => (pick(r, v.rows), pick(c, v.cols)),
     };
     Mat::from_fn(rows.len(), cols.len(), |i, j| v.at(rows[i], cols[j]))
+}
+
+/// Whether an answer rests on a derivative.
+fn needs_gradient(a: &Asked) -> bool {
+    let derives = matches!(a.question, Question::Derivative(..) | Question::State(..));
+    derives || !matches!(a.when, When::Unsaid | When::At(0))
+}
+
+/// The gradients of the objective against differences at made-up numbers.
+fn gradients_hold(m: &Module) -> Result<(), Diagnostic> {
+    match derive(m) {
+        Ok(d) => verify::gradient(m, &d, 0).map_err(|d| *d),
+        // Without an objective there is nothing to hold a derivative against here.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Index of the upper entry, then of the lower one.

@@ -48,9 +48,11 @@ pub(super) fn draw(
         keep: &keep,
         learned: &[],
     };
-    let planned = plan(&x, Purpose::Forward, &options)
-        .map_err(|d| d.into_iter().next().unwrap_or_else(|| super::state::bug("a mask")))?;
-    let mut machine: Machine<f64> = Machine::new(Arc::new(planned), Arc::new(Team::single()));
+    let planned = plan(&x, Purpose::Forward, &options).map_err(|d| {
+        d.into_iter().next().unwrap_or_else(|| super::state::bug("a mask"))
+    })?;
+    let mut machine: Machine<f64> =
+        Machine::new(Arc::new(planned), Arc::new(Team::single()));
     machine.set_random_key(seed, 1);
     machine.run();
     let mask = |(id, site): &(NodeId, u32)| {

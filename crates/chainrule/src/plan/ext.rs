@@ -8,43 +8,38 @@ use chainrule_graph::shape::{Atom, Dim, Sizes};
 
 /// A size, stride or offset as a polynomial of the number of rows m.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ext(pub [usize; 3]);
+pub(crate) struct Ext(pub(crate) [usize; 3]);
 
 impl Ext {
     /// 0.
-    pub const ZERO: Self = Self([0; 3]);
+    pub(crate) const ZERO: Self = Self([0; 3]);
     /// 1.
-    pub const ONE: Self = Self([1, 0, 0]);
+    pub(crate) const ONE: Self = Self([1, 0, 0]);
     /// m, the number of rows of the batch.
-    pub const ROWS: Self = Self([0, 1, 0]);
+    pub(crate) const ROWS: Self = Self([0, 1, 0]);
 
     /// A number.
-    #[must_use]
-    pub const fn new(n: usize) -> Self {
+    pub(crate) const fn new(n: usize) -> Self {
         Self([n, 0, 0])
     }
 
     /// Its value for `m` rows.
-    #[must_use]
-    pub fn at(self, m: usize) -> usize {
+    pub(crate) fn at(self, m: usize) -> usize {
         self.0[0] + m * (self.0[1] + m * self.0[2])
     }
 
     /// Whether it is the number 1 for every m.
-    #[must_use]
-    pub fn is_one(self) -> bool {
+    pub(crate) fn is_one(self) -> bool {
         self == Self::ONE
     }
 
     /// Whether it changes with m.
-    #[must_use]
-    pub fn grows(self) -> bool {
+    pub(crate) fn grows(self) -> bool {
         self.0[1] + self.0[2] > 0
     }
 
     /// The sum.
-    #[must_use]
-    pub fn plus(self, o: Self) -> Self {
+    pub(crate) fn plus(self, o: Self) -> Self {
         Self([self.0[0] + o.0[0], self.0[1] + o.0[1], self.0[2] + o.0[2]])
     }
 
@@ -52,8 +47,7 @@ impl Ext {
     ///
     /// # Panics
     /// If m³ would be needed; `import` refuses graphs that could lead there.
-    #[must_use]
-    pub fn times(self, o: Self) -> Self {
+    pub(crate) fn times(self, o: Self) -> Self {
         let mut out = [0; 3];
         for (i, a) in self.0.into_iter().enumerate() {
             for (j, b) in o.0.into_iter().enumerate() {
@@ -67,8 +61,7 @@ impl Ext {
     }
 
     /// The dimension, with `batch` as the name of m; `None` where a size is not known.
-    #[must_use]
-    pub fn of(dim: &Dim, sizes: &Sizes, batch: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(dim: &Dim, sizes: &Sizes, batch: Option<&str>) -> Option<Self> {
         dim.atoms.iter().try_fold(Self::new(dim.known), |sum, atom| match atom {
             Atom::Name(n) if Some(n.as_str()) == batch => Some(sum.plus(Self::ROWS)),
             Atom::Name(n) => sizes.get(n).map(|&s| sum.plus(Self::new(s))),

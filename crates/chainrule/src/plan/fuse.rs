@@ -70,11 +70,11 @@ pub(crate) fn base(ir: &Ir, mut id: Id) -> Id {
 /// Where logsumexp(z) is computed anyway, softmax(z) = exp(z − logsumexp z) joins a pass.
 fn share_softmax(ir: &mut Ir, roots: &[Id]) {
     let needed = ir.needed(roots);
-    for i in 0..ir.nodes.len() {
-        let IOp::Softmax(_) = ir.nodes[i].op else { continue };
-        let lse = base(ir, ir.nodes[i].args[1]);
-        if needed[i] && needed[lse.0 as usize] {
-            ir.nodes[i].op = IOp::ExpSub;
+    for id in ir.ids().filter(|id| needed[id.0 as usize]) {
+        let IOp::Softmax(_) = ir[id].op else { continue };
+        let lse = base(ir, ir[id].args[1]);
+        if needed[lse.0 as usize] {
+            ir.nodes[id.0 as usize].op = IOp::ExpSub;
         }
     }
 }
@@ -87,9 +87,9 @@ fn take_scales(ir: &mut Ir, roots: &[Id]) {
     for id in ir.ids().filter(|id| needed[id.0 as usize] && !ir[*id].host) {
         ir.used_args(id).iter().for_each(|a| uses[a.0 as usize] += 1);
     }
-    for i in 0..ir.nodes.len() {
-        let node = &ir.nodes[i];
-        if !needed[i] || node.op != IOp::Binary(Binary::Mul) || node.host {
+    for id in ir.ids().filter(|id| needed[id.0 as usize]) {
+        let node = &ir[id];
+        if node.op != IOp::Binary(Binary::Mul) || node.host {
             continue;
         }
         let (h, x) = (node.args[0], node.args[1]);
@@ -98,7 +98,7 @@ fn take_scales(ir: &mut Ir, roots: &[Id]) {
         if ir[h].host && linear && uses[x.0 as usize] == 1 && ir[x].scale.is_none() {
             let mut inner = ir[x].clone();
             inner.scale = Some(h);
-            ir.nodes[i] = inner;
+            ir.nodes[id.0 as usize] = inner;
         }
     }
 }

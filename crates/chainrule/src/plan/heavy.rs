@@ -41,7 +41,7 @@ impl Lower<'_> {
             IOp::MaxMask(axis) => self.fold(id, a[0], Fold::MaxMask, over(axis), None),
             IOp::MinMask(axis) => self.fold(id, a[0], Fold::MinMask, over(axis), None),
             IOp::LogSumExp(axis) => {
-                self.fold(id, a[0], Fold::LogSumExp, over(axis), None)
+                self.fold(id, a[0], Fold::LogSumExp, over(axis), None);
             }
             IOp::Softmax(axis) => self.fold(id, a[0], Fold::Softmax, over(axis), None),
             IOp::Pick => {

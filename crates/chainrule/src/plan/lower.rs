@@ -23,8 +23,6 @@ pub(crate) enum Kind {
     Learned(usize),
     /// Its gradient.
     Gradient(usize),
-    /// Entry i of the optimiser's state for learned symbol j.
-    State(usize, usize),
     /// Any other symbol.
     Given(SymId),
     /// A slot of an update rule.

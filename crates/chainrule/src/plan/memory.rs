@@ -20,8 +20,6 @@ pub(crate) const ALIGN: usize = 16;
 pub(crate) struct Memory {
     pub(crate) offset: Vec<usize>,
     pub(crate) len: usize,
-    /// Place of each fixed kind.
-    pub(crate) fixed: BTreeMap<Kind, usize>,
 }
 
 pub(crate) fn aligned(n: usize) -> usize {
@@ -33,7 +31,7 @@ pub(crate) fn lay_out(
     buffers: &[Buffer],
     steps: &[Step],
     pinned: &BTreeSet<Buf>,
-    fixed: BTreeMap<Kind, usize>,
+    fixed: &BTreeMap<Kind, usize>,
     start: usize,
     rows: usize,
 ) -> Memory {
@@ -53,7 +51,7 @@ pub(crate) fn lay_out(
     for (at, step) in steps.iter().enumerate() {
         layout.step(at, step);
     }
-    Memory { offset: layout.offset, len: layout.end, fixed }
+    Memory { offset: layout.offset, len: layout.end }
 }
 
 /// The last step that touches each buffer; beyond all steps for pinned ones.

@@ -69,13 +69,6 @@ pub struct Options<'a> {
     pub learned: &'a [SymId],
 }
 
-/// A symbol's place.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) view: View,
-    pub(crate) offset: usize,
-}
-
 /// Steps over one arena.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -97,8 +90,6 @@ pub struct Plan {
     pub(crate) running: BTreeMap<(u32, bool), View>,
     /// Which nodes of the graph each node of the planner stands for.
     pub(crate) sources: Vec<Vec<NodeId>>,
-    /// Shape of each planner's node, for the listing.
-    pub(crate) shapes: Vec<[Ext; 3]>,
 }
 
 /// Plans an expanded graph.
@@ -270,12 +261,11 @@ impl<'a> Planner<'a> {
         index_sizes: &BTreeMap<SymId, usize>,
     ) -> Plan {
         let rows = self.options.rows;
-        let shapes = lower.ir.nodes.iter().map(ir::INode::axes).collect();
         let Lower { buffers, steps, host_ops, .. } = lower;
         let (fixed, slices, region, end) =
             regions(&buffers, &self.learned, &symbols, rows);
         let pinned: BTreeSet<_> = values.values().map(|v| v.spot.buf).collect();
-        let memory = lay_out(&buffers, &steps, &pinned, fixed, end, rows);
+        let memory = lay_out(&buffers, &steps, &pinned, &fixed, end, rows);
         let running = buffers.iter().enumerate().filter_map(|(i, b)| match b.kind {
             Kind::Running(site, variance) => {
                 let size = [Ext::ONE, b.len, Ext::ONE];
@@ -300,7 +290,6 @@ impl<'a> Planner<'a> {
             values,
             running,
             sources,
-            shapes,
             buffers,
         }
     }
@@ -370,9 +359,5 @@ impl Plan {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
-    }
-
-    pub(crate) fn place(&self, view: View) -> Place {
-        Place { view, offset: self.memory.offset[view.spot.buf.0 as usize] }
     }
 }

@@ -74,12 +74,12 @@ impl View {
 
     /// Repeated to a size: what has one entry along an axis serves all of it.
     pub(crate) fn spread(mut self, size: [Ext; 3]) -> Self {
-        for axis in 0..3 {
-            if self.size[axis].is_one() {
-                self.stride[axis] = Ext::ZERO;
+        for (old, stride) in self.size.iter().zip(&mut self.stride) {
+            if old.is_one() {
+                *stride = Ext::ZERO;
             }
-            self.size[axis] = size[axis];
         }
+        self.size = size;
         self
     }
 

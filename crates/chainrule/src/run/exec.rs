@@ -69,7 +69,7 @@ pub(crate) fn step<T: Real>(
             one_hot(arena, index(*i), *cols, *dst);
         }
         Ready::Fill { rows, cols, dst, value } => {
-            T::fill(arena, *rows, *cols, *dst, *value)
+            T::fill(arena, *rows, *cols, *dst, *value);
         }
         Ready::Copy { src, dst } => copy(arena, src, dst),
         Ready::Eye { n, dst } => {

@@ -112,7 +112,7 @@ impl UpdateRule {
         for (i, (slot, ..)) in self.states.iter().enumerate() {
             fixed.insert(Kind::Slot(*slot), states.0 + i * states.1);
         }
-        lay_out(&self.buffers, &self.steps, &BTreeSet::new(), fixed, scratch, n)
+        lay_out(&self.buffers, &self.steps, &BTreeSet::new(), &fixed, scratch, n)
     }
 }
 

@@ -24,6 +24,10 @@ use crate::plan::{self, Options, Purpose};
 use crate::run::{Clock, Machine, UpdateRule};
 use crate::schedule;
 
+/// Every so many steps the weights are kept aside, once their objective is known to be finite: a
+/// copy costs little beside that many steps.
+const SAFE_EVERY: u64 = 16;
+
 /// Figures of one batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
@@ -59,6 +63,9 @@ pub(crate) trait Engine {
     fn weights(&self) -> Vec<f64>;
     /// Puts it back.
     fn set_weights(&mut self, weights: &[f64]);
+    /// Puts back the last weights that were seen to give a finite objective; at most
+    /// [`SAFE_EVERY`] steps old.
+    fn set_finite_weights(&mut self);
     /// The equation where the last step first had a value that is no number.
     fn first_nonfinite(&mut self) -> String;
 }
@@ -188,6 +195,8 @@ pub(crate) struct Machines<T: Real> {
     meter: Option<(Meter<T>, Fed<T>)>,
     train: Fed<T>,
     stale: bool,
+    /// Weights with a finite objective, to fall back on.
+    safe: Option<Vec<f64>>,
     seed: u64,
     clip: Option<f64>,
     output: Vec<f64>,
@@ -221,6 +230,7 @@ impl<T: Real> Machines<T> {
             meter,
             train: Fed::new(module, train, weight),
             stale: true,
+            safe: None,
             seed: settings.seed,
             clip: settings.clip,
             output: Vec::new(),
@@ -291,6 +301,9 @@ impl<T: Real> Engine for Machines<T> {
         if !done.objective.is_finite() {
             return None;
         }
+        if at.step % SAFE_EVERY == 1 {
+            self.safe = Some(self.learner.weights());
+        }
         let machine = &mut self.learner.machine;
         done.gradient = match self.clip {
             Some(limit) => Some(machine.clip(limit)),
@@ -334,6 +347,12 @@ impl<T: Real> Engine for Machines<T> {
     fn set_weights(&mut self, weights: &[f64]) {
         self.learner.set_weights(weights);
         self.stale = true;
+    }
+
+    fn set_finite_weights(&mut self) {
+        if let Some(weights) = self.safe.take() {
+            self.set_weights(&weights);
+        }
     }
 
     fn first_nonfinite(&mut self) -> String {

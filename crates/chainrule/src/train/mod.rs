@@ -75,7 +75,7 @@ pub(crate) fn train(
     let mut run = Run::new(job);
     run.begin(&mut ears);
     let why = run.epochs(engine, &mut ears);
-    let kept = run.keep(engine);
+    let kept = run.keep(engine, &why);
     let end = End {
         why,
         epochs: run.history.len(),
@@ -98,8 +98,6 @@ struct Run<'a> {
     history: Vec<Epoch>,
     /// Weights of the best epoch.
     best: Option<(usize, Vec<f64>)>,
-    /// Weights at the start of the epoch: finite if those of the last step are not.
-    before: Vec<f64>,
 }
 
 impl<'a> Run<'a> {
@@ -116,7 +114,6 @@ impl<'a> Run<'a> {
             watch: Watch::new(job.settings),
             history: Vec::new(),
             best: None,
-            before: Vec::new(),
         }
     }
 
@@ -155,7 +152,6 @@ impl<'a> Run<'a> {
 
     fn epochs(&mut self, engine: &mut dyn Engine, ears: &mut Ears<'_>) -> Why {
         for epoch in 1..=self.job.settings.epochs {
-            self.before = engine.weights();
             let figures = match self.epoch(engine, ears, epoch) {
                 Ok(figures) => figures,
                 Err(why) => return why,
@@ -292,13 +288,13 @@ impl<'a> Run<'a> {
     }
 
     /// Puts back the weights that are to be kept; gives the last finished epoch that they know.
-    fn keep(&mut self, engine: &mut dyn Engine) -> usize {
+    fn keep(&mut self, engine: &mut dyn Engine, why: &Why) -> usize {
         if let Some((epoch, weights)) = self.best.take() {
             engine.set_weights(&weights);
             return epoch;
         }
-        if !engine.weights().iter().all(|w| w.is_finite()) {
-            engine.set_weights(&self.before);
+        if matches!(why, Why::NotFinite { .. }) {
+            engine.set_finite_weights();
         }
         self.history.len()
     }

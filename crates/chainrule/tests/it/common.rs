@@ -20,10 +20,10 @@ use chainrule::run::{BatchSource, Machine};
 use chainrule_kernels::{Real, Team};
 
 /// A small generator of its own, so that cases never change.
-pub struct Draw(pub u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -32,42 +32,42 @@ impl Draw {
         x ^ (x >> 32)
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
     /// In (−1.5, 1.5), never close to 0.
-    pub fn value(&mut self) -> f64 {
+    pub(crate) fn value(&mut self) -> f64 {
         let x = (self.next() >> 11) as f64 / (1u64 << 53) as f64 * 1.4 + 0.1;
         if self.next() & 1 == 0 { x } else { -x }
     }
 
-    pub fn mat(&mut self, rows: usize, cols: usize) -> Mat {
+    pub(crate) fn mat(&mut self, rows: usize, cols: usize) -> Mat {
         Mat::new(rows, cols, (0..rows * cols).map(|_| self.value()).collect())
     }
 }
 
 /// A case: a graph with its roots, values and sizes.
-pub struct Case {
-    pub x: Expanded,
-    pub sizes: Sizes,
-    pub m: usize,
-    pub batch: Option<String>,
-    pub values: BTreeMap<SymId, Value>,
+pub(crate) struct Case {
+    pub(crate) x: Expanded,
+    pub(crate) sizes: Sizes,
+    pub(crate) m: usize,
+    pub(crate) batch: Option<String>,
+    pub(crate) values: BTreeMap<SymId, Value>,
     /// Classes of one-hot symbols.
-    pub classes: BTreeMap<SymId, Vec<u32>>,
-    pub running: BTreeMap<u32, (Mat, Mat)>,
+    pub(crate) classes: BTreeMap<SymId, Vec<u32>>,
+    pub(crate) running: BTreeMap<u32, (Mat, Mat)>,
     /// Roots besides objective, loss and gradients.
-    pub keep: Vec<NodeId>,
+    pub(crate) keep: Vec<NodeId>,
 }
 
-pub fn module(text: &str) -> Module {
+pub(crate) fn module(text: &str) -> Module {
     let loaded = load(text, &[]);
     loaded.module.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
 }
 
 /// A case of a file in training form, with drawn values.
-pub fn case(text: &str, sizes: &[(&str, usize)], m: usize, form: Form) -> Case {
+pub(crate) fn case(text: &str, sizes: &[(&str, usize)], m: usize, form: Form) -> Case {
     let module = module(text);
     let derived = derive(&module).expect("derives");
     let x = expand(&module, &derived, form);
@@ -113,12 +113,12 @@ pub fn case(text: &str, sizes: &[(&str, usize)], m: usize, form: Form) -> Case {
 }
 
 impl Case {
-    pub fn masks(&self) -> Vec<NodeId> {
+    pub(crate) fn masks(&self) -> Vec<NodeId> {
         let masks = self.x.graph.iter().filter(|(_, n)| matches!(n.op, Op::Mask(..)));
         masks.map(|(id, _)| id).collect()
     }
 
-    pub fn plan(&self, purpose: Purpose, indexed: bool, keep: &[NodeId]) -> Plan {
+    pub(crate) fn plan(&self, purpose: Purpose, indexed: bool, keep: &[NodeId]) -> Plan {
         let index: Vec<SymId> =
             self.classes.keys().copied().filter(|_| indexed).collect();
         let options = Options {
@@ -133,7 +133,12 @@ impl Case {
     }
 
     /// A machine with the first `m` examples loaded.
-    pub fn machine<T: Real>(&self, plan: Plan, team: usize, m: usize) -> Machine<T> {
+    pub(crate) fn machine<T: Real>(
+        &self,
+        plan: Plan,
+        team: usize,
+        m: usize,
+    ) -> Machine<T> {
         let mut machine = Machine::new(Arc::new(plan), Arc::new(Team::new(team)));
         let rows: Vec<u32> = (0..m as u32).collect();
         machine.batch(m);
@@ -161,7 +166,7 @@ impl Case {
         machine
     }
 
-    pub fn env(&self, machine: Option<&Machine<f64>>, m: usize) -> Env {
+    pub(crate) fn env(&self, machine: Option<&Machine<f64>>, m: usize) -> Env {
         let cut = |v: &Value| match v {
             Value::Each(all) => Value::Each(all[..m].to_vec()),
             shared => shared.clone(),
@@ -188,7 +193,7 @@ impl Case {
     }
 
     /// Planned f64 = `eval` for every root, nothing else.
-    pub fn check_f64(&self, seed: u64) {
+    pub(crate) fn check_f64(&self, seed: u64) {
         let mut machine =
             self.machine::<f64>(self.plan(Purpose::Train, true, &self.keep), 1, self.m);
         machine.run();
@@ -202,7 +207,7 @@ impl Case {
         }
     }
 
-    pub fn roots(&self) -> Vec<NodeId> {
+    pub(crate) fn roots(&self) -> Vec<NodeId> {
         let mut roots = vec![self.x.objective];
         roots.extend(self.x.loss);
 
@@ -212,7 +217,7 @@ impl Case {
     }
 
     /// Planned f64 = `eval` for every root; planned f32 is near.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         for indexed in [false, true] {
             self.check_at(indexed, self.m, 1);
         }
@@ -223,7 +228,7 @@ impl Case {
         self.same_bits();
     }
 
-    pub fn check_at(&self, indexed: bool, m: usize, team: usize) {
+    pub(crate) fn check_at(&self, indexed: bool, m: usize, team: usize) {
         let keep = self.kept();
         let mut machine =
             self.machine::<f64>(self.plan(Purpose::Train, indexed, &keep), team, m);
@@ -267,7 +272,7 @@ impl Case {
     }
 
     /// All bits are equal for 1, 2, 3 and 8 threads.
-    pub fn same_bits(&self) {
+    pub(crate) fn same_bits(&self) {
         let run = |team: usize| {
             let mut machine = self.machine::<f32>(
                 self.plan(Purpose::Train, true, &self.keep),
@@ -288,7 +293,7 @@ impl Case {
     }
 }
 
-pub fn flat(v: &Value) -> Vec<f64> {
+pub(crate) fn flat(v: &Value) -> Vec<f64> {
     match v {
         Value::Shared(m) => m.data.clone(),
         Value::Each(all) => all.iter().flat_map(|m| m.data.iter().copied()).collect(),
@@ -296,7 +301,7 @@ pub fn flat(v: &Value) -> Vec<f64> {
 }
 
 /// Equal to `tolerance` times the largest entry (at least the floor).
-pub fn near(
+pub(crate) fn near(
     got: &[f64],
     want: &[f64],
     tolerance: f64,
@@ -313,7 +318,7 @@ pub fn near(
 }
 
 /// A case from a graph built by hand.
-pub fn built(
+pub(crate) fn built(
     graph: Graph,
     roots: &[NodeId],
     sizes: Sizes,

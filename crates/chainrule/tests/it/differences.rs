@@ -53,9 +53,7 @@ pub(crate) fn concrete(m: &Module, seed: u64) -> Module {
         }
     }
     for name in names {
-        if !m.dims.sizes.contains_key(&name) {
-            m.dims.sizes.insert(name, primes.next().expect("a cycle"));
-        }
+        m.dims.sizes.entry(name).or_insert_with(|| primes.next().expect("a cycle"));
     }
     let sizes = m.dims.sizes.clone();
     for s in &mut m.symbols {

@@ -1,4 +1,5 @@
 //! Tests of the library through its public face, one module a kind.
+#![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
 mod common;
 mod differences;
@@ -6,8 +7,10 @@ mod exams;
 mod functions;
 mod generated;
 mod mutations;
+mod outside;
 mod planned;
 mod random;
 mod runs;
 mod shared_data;
 mod suite;
+mod training;
