@@ -20,11 +20,8 @@ const TRIED: usize = 240;
 
 /// Adds proven fixes to the shape errors of a file.
 pub(crate) fn add_fixes(text: &str, overrides: &[Override], all: &mut [Diagnostic]) {
-    let mut errors: Vec<Span> = all
-        .iter()
-        .filter(|d| d.severity == Severity::Error)
-        .map(|d| d.span)
-        .collect();
+    let mut errors: Vec<Span> =
+        all.iter().filter(|d| d.severity == Severity::Error).map(|d| d.span).collect();
     // A line of a loop fails in every round, at one place.
     errors.dedup();
     let shape =
@@ -331,7 +328,8 @@ impl<'t> Source<'t> {
         });
         let earlier = !k.equation || k.place.start < u.statement.start;
         let same = u.written_as(k) == u.span.of(self.text);
-        let form = if self.has_letter(&k.written) { looped } else { !(looped && numbered) };
+        let form =
+            if self.has_letter(&k.written) { looped } else { !(looped && numbered) };
         earlier && !same && form
     }
 

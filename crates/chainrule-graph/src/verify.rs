@@ -166,8 +166,7 @@ impl<'a> Check<'a> {
         }
         let first = (4.0 * slopes[1] - slopes[0]) / 3.0;
         let expected = (4.0 * slopes[2] - slopes[1]) / 3.0;
-        let scale =
-            found.abs().max(expected.abs()).max(center.abs() * 1e-3).max(1e-3);
+        let scale = found.abs().max(expected.abs()).max(center.abs() * 1e-3).max(1e-3);
         if (found - expected).abs() <= 1e-5 * scale {
             return Some(Ok(()));
         }

@@ -10,6 +10,7 @@ use chainrule::check::{GradientCheck, TOLERANCE, gradients};
 use chainrule::data::Dataset;
 use chainrule::graph::derived::{Derived, derive};
 use chainrule::graph::diag::{Diagnostic, Severity, has_errors};
+use chainrule::graph::domain;
 use chainrule::graph::lower::Loaded;
 use chainrule::graph::module::Module;
 use chainrule::{Error, Model, Options};
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let mut checked =
         Checked { source, module, found: diagnostics, ..Checked::default() };
     if let Some(module) = &mut checked.module {
+        checked.found.extend(domain::check(module));
         match derive(module) {
             Ok(derived) => {
                 checked.fingerprint = Some(derived.fingerprint.clone());

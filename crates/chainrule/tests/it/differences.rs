@@ -178,9 +178,8 @@ pub(crate) fn difference(f: &mut Function, x: &Mat, i: usize) -> Option<Vec<f64>
     }
     let mut out = Vec::new();
     for k in 0..center.data.len() {
-        let slope = |j: usize| {
-            (sides[j].0.data[k] - sides[j].1.data[k]) / (2.0 * widths[j])
-        };
+        let slope =
+            |j: usize| (sides[j].0.data[k] - sides[j].1.data[k]) / (2.0 * widths[j]);
         let bend = |j: usize| {
             let sum = sides[j].0.data[k] + sides[j].1.data[k];
             (sum - 2.0 * center.data[k]).abs() / widths[j]

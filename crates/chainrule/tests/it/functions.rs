@@ -47,8 +47,10 @@ fn param(p: &Param) -> String {
         other => panic!("a dimension that this test does not print: {other:?}"),
     });
     let dims: Vec<String> = dims.collect();
-    let shape = if dims.is_empty() { String::new() } else { format!(" : {}", dims.join("×")) };
-    let default = p.default.as_ref().map(|d| format!(" = {}", print_expr(d, Style::Unicode)));
+    let shape =
+        if dims.is_empty() { String::new() } else { format!(" : {}", dims.join("×")) };
+    let default =
+        p.default.as_ref().map(|d| format!(" = {}", print_expr(d, Style::Unicode)));
     format!("{}{shape}{}", p.name.written, default.unwrap_or_default())
 }
 
@@ -145,7 +147,8 @@ fn stable_forms_equal_the_equation_wherever_both_are_finite() {
     let z = dense();
     for f in entrywise() {
         let name = &f.name.written;
-        let text = format!("{}z := {}\na = {name}(z)\nb = probe(z)\n", probe(f), column(&z));
+        let text =
+            format!("{}z := {}\na = {name}(z)\nb = probe(z)\n", probe(f), column(&z));
         let m = module(&text);
         let (a, b) = (found(&m, "a"), found(&m, "b"));
         for (i, &x) in z.iter().enumerate() {
@@ -166,7 +169,9 @@ fn derivatives_agree_with_the_equation_and_with_differences() {
         let file = |z: &[f64]| {
             let head = probe(f);
             let values = column(z);
-            module(&format!("{head}z := {values}\na = {name}(z)\nb = probe(z)\nA = sum(a)\nB = sum(b)\n"))
+            module(&format!(
+                "{head}z := {values}\na = {name}(z)\nb = probe(z)\nA = sum(a)\nB = sum(b)\n"
+            ))
         };
         let m = file(&z);
         let (line, own) = (asked(&m, "dA/dz").data, asked(&m, "dB/dz").data);
@@ -204,7 +209,10 @@ fn functions_of_one_example_agree_with_their_equation() {
             // A function that reduces gives one number, which ⊙ takes for every entry.
             let m = module(&text);
             let (a, b) = (found(&m, "a"), found(&m, "b"));
-            assert!(a.iter().zip(&b).all(|(a, b)| near(*a, *b, 1e-12)), "{name}: {a:?} {b:?}");
+            assert!(
+                a.iter().zip(&b).all(|(a, b)| near(*a, *b, 1e-12)),
+                "{name}: {a:?} {b:?}"
+            );
             let (line, own) = (asked(&m, "dA/dz").data, asked(&m, "dB/dz").data);
             let same = line.iter().zip(&own).all(|(a, b)| near(*a, *b, 1e-9));
             assert!(same, "{name}: {line:?} and {own:?} by its equation");
@@ -220,7 +228,10 @@ fn functions_of_one_example_stay_finite_far_out() {
             let name = &f.name.written;
             let m = module(&format!("z := {}\na = {name}(z)\nA = sum(a)\n", column(&z)));
             let (a, d) = (found(&m, "a"), asked(&m, "dA/dz").data);
-            assert!(a.iter().chain(&d).all(|x| x.is_finite()), "{name}({z:?}): {a:?}, {d:?}");
+            assert!(
+                a.iter().chain(&d).all(|x| x.is_finite()),
+                "{name}({z:?}): {a:?}, {d:?}"
+            );
         }
     }
 }
@@ -231,7 +242,8 @@ fn gradients_of_losses_agree_with_differences() {
     let mut count = 0;
     for f in losses() {
         for _ in 0..20 {
-            let mut draw = || -> Vec<f64> { (0..4).map(|_| 0.9 * n.unit().abs()).collect() };
+            let mut draw =
+                || -> Vec<f64> { (0..4).map(|_| 0.9 * n.unit().abs()).collect() };
             let (y, p) = (column(&draw()), column(&draw()));
             let name = &f.name.written;
             let m = module(&format!("y := {y}\np := {p}\nL = {name}(y, p)\n"));

@@ -62,8 +62,21 @@ impl Draft {
     /// An entry-by-entry value of `z`.
     fn bent(&mut self, z: &str, rest: &str) -> String {
         let call = self.pick(&[
-            "relu", "tanh", "sigmoid", "leaky_relu", "elu", "selu", "softplus", "gelu",
-            "gelu_tanh", "silu", "mish", "bend", "sin", "hard_sigmoid", "identity",
+            "relu",
+            "tanh",
+            "sigmoid",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "softplus",
+            "gelu",
+            "gelu_tanh",
+            "silu",
+            "mish",
+            "bend",
+            "sin",
+            "hard_sigmoid",
+            "identity",
         ]);
         match self.n.below(10) {
             0 => format!("{z} if {z} > 0 else 0.1 {z}"),

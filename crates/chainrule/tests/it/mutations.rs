@@ -135,7 +135,9 @@ fn check(
             counts.found += 1;
             counts.first += usize::from(i == 0);
         }
-        None => counts.missed.push(format!("{name}: {original} → {other}: {}", d.message)),
+        None => {
+            counts.missed.push(format!("{name}: {original} → {other}: {}", d.message))
+        }
     }
 }
 
