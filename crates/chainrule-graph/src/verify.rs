@@ -191,7 +191,7 @@ impl<'a> Check<'a> {
             }
             let mut one = || {
                 let data = (0..r * c).map(|_| random.number(positive)).collect();
-                marked(Mat::new(r, c, data), s.mark, m.layout, random)
+                marked(Mat::new(r, c, data), known_mark(m, s), m.layout, random)
             };
             let value = match s.each {
                 true => Value::Each((0..examples).map(|_| one()).collect()),
@@ -264,6 +264,12 @@ fn smallest(g: &Graph) -> usize {
         _ => None,
     });
     ends.max().unwrap_or(1)
+}
+
+/// A symbol's mark; a worked value that is one-hot counts as one (rule 16).
+fn known_mark(m: &Module, s: &crate::module::Symbol) -> Option<Mark> {
+    let by_value = crate::derived::facts(m).sums_to_one.contains(&s.id);
+    s.mark.or(by_value.then_some(Mark::OneHot))
 }
 
 /// Entries as the mark says: one-hot, adding to 1, 0 or 1.
