@@ -4,7 +4,7 @@ CARGO ?= cargo
 # One process a test where it is installed; the same tests either way.
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 # Libraries whose pages are published; the command has the library's name and no public items.
-LIBRARIES := --workspace --exclude chainrule-cli --exclude xtask
+LIBRARIES := --workspace --exclude chainrule-cli
 
 .PHONY: help test fmt fmt-check lint docs
 

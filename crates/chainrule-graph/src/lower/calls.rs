@@ -182,6 +182,9 @@ impl Lowerer<'_> {
         span: Span,
         scope: &Scope,
     ) -> Option<NodeId> {
+        if let Some(d) = self.misplaced_schedule(id, span, scope) {
+            return self.error(d);
+        }
         let given = self.arguments(id, args, span, scope)?;
         if self.functions.is_entrywise(id) {
             return self.entrywise_call(id, primes, &given, span, scope);
@@ -191,6 +194,25 @@ impl Lowerer<'_> {
             return self.error(Diagnostic::error(Code::G2, span, text));
         }
         self.example_call(id, &given, span, scope)
+    }
+
+    /// Schedules speak of t, epoch and T, which only the arguments of an optimiser know.
+    fn misplaced_schedule(
+        &self,
+        id: FuncId,
+        span: Span,
+        scope: &Scope,
+    ) -> Option<Diagnostic> {
+        let f = self.functions.get(id);
+        let schedule = f.notes.iter().any(|(k, v)| k == "kind" && v == "schedule");
+        let clock = scope.locals.iter().any(|(name, _)| name == "epoch");
+        (schedule && !clock).then(|| {
+            let name = &f.name.written;
+            let text = format!("`{name}` is a schedule, not a function of numbers");
+            let way =
+                format!("it belongs in the train: line, as in adam(lr = {name}(1e-3))");
+            Diagnostic::error(Code::G2, span, text).hint(way)
+        })
     }
 
     fn entrywise_call(

@@ -158,11 +158,19 @@ pub fn load_without_fixes(text: &str, overrides: &[Override]) -> Loaded {
     let (module, more) = lower(&parsed.file, text, overrides);
     if !stop {
         diagnostics.extend(more);
+        diagnostics.extend(update_rule(&module));
     }
     let bad = crate::diag::has_errors(&diagnostics);
     diagnostics.sort_by_key(|d| (std::cmp::Reverse(d.severity), d.span.start));
     diagnostics.dedup();
     Loaded { module: if bad { None } else { Some(module) }, diagnostics }
+}
+
+/// What is wrong with the optimiser of the `train:` line.
+fn update_rule(m: &Module) -> Vec<Diagnostic> {
+    let call = m.train.as_ref().and_then(|t| t.optimizer.as_ref());
+    call.and_then(|c| crate::optimizer::rule(&m.functions, c, true).err())
+        .unwrap_or_default()
 }
 
 /// The statements of a kind, with their spans.

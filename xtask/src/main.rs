@@ -1,3 +1,0 @@
-//! Developer commands of the workspace (`cargo xtask NAME`).
-
-fn main() {}
