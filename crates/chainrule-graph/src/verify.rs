@@ -6,7 +6,7 @@
 //! than that of a small one. The reference shares no rewrite with what is checked: it is the
 //! graph as lowered, its calls put in, evaluated as it stands.
 
-use crate::derived::{Derived, primitives};
+use crate::derived::{Derived, facts, primitives};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::eval::{Env, Value, eval_roots};
 use crate::expand::{self, Purpose};
@@ -179,6 +179,7 @@ impl<'a> Check<'a> {
     /// A value for every symbol, mask and running average.
     fn values(&self, random: &mut Random, positive: bool) -> Env {
         let m = self.m;
+        let facts = facts(m);
         let examples = if m.symbols.iter().any(|s| s.each) { EXAMPLES } else { 1 };
         let mut env = Env { sizes: self.sizes.clone(), examples, ..Env::default() };
         for s in &m.symbols {
@@ -189,9 +190,12 @@ impl<'a> Check<'a> {
                 env.symbols.insert(s.id, Value::Shared(v));
                 continue;
             }
+            // A worked value that is one-hot counts as the mark (rule 16).
+            let one_hot = facts.sums_to_one.contains(&s.id);
+            let mark = s.mark.or(one_hot.then_some(Mark::OneHot));
             let mut one = || {
                 let data = (0..r * c).map(|_| random.number(positive)).collect();
-                marked(Mat::new(r, c, data), s.mark, m.layout, random)
+                marked(Mat::new(r, c, data), mark, m.layout, random)
             };
             let value = match s.each {
                 true => Value::Each((0..examples).map(|_| one()).collect()),
@@ -341,6 +345,7 @@ mod tests {
             NETWORK,
             "x := [1 2; 3 4]\nL = ‖x‖² + sum(sigmoid(x))\n",
             "v : N\nL = log(v[2]) + v[1] v[3]\n",
+            "z := [0; 1; 2]\ny := [0; 1; 0]\nL = cross_entropy(y, softmax(z))\n",
             "input x : D\ntarget y : K one-hot\nparam W : K×D, γ : K, β : K\n\
              h = dropout(γ ⊙ batch_norm(W x) + β, 0.5)\n\
              L = cross_entropy(y, softmax(h))\nminimize mean(L)\n",
