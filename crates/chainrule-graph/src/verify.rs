@@ -179,7 +179,6 @@ impl<'a> Check<'a> {
     /// A value for every symbol, mask and running average.
     fn values(&self, random: &mut Random, positive: bool) -> Env {
         let m = self.m;
-        let facts = facts(m);
         let examples = if m.symbols.iter().any(|s| s.each) { EXAMPLES } else { 1 };
         let mut env = Env { sizes: self.sizes.clone(), examples, ..Env::default() };
         for s in &m.symbols {
@@ -190,12 +189,9 @@ impl<'a> Check<'a> {
                 env.symbols.insert(s.id, Value::Shared(v));
                 continue;
             }
-            // A worked value that is one-hot counts as the mark (rule 16).
-            let one_hot = facts.sums_to_one.contains(&s.id);
-            let mark = s.mark.or(one_hot.then_some(Mark::OneHot));
             let mut one = || {
                 let data = (0..r * c).map(|_| random.number(positive)).collect();
-                marked(Mat::new(r, c, data), mark, m.layout, random)
+                marked(Mat::new(r, c, data), known_mark(m, s), m.layout, random)
             };
             let value = match s.each {
                 true => Value::Each((0..examples).map(|_| one()).collect()),
@@ -268,6 +264,12 @@ fn smallest(g: &Graph) -> usize {
         _ => None,
     });
     ends.max().unwrap_or(1)
+}
+
+/// A symbol's mark; a worked value that is one-hot counts as one (rule 16).
+fn known_mark(m: &Module, s: &crate::module::Symbol) -> Option<Mark> {
+    let by_value = crate::derived::facts(m).sums_to_one.contains(&s.id);
+    s.mark.or(by_value.then_some(Mark::OneHot))
 }
 
 /// Entries as the mark says: one-hot, adding to 1, 0 or 1.

@@ -75,7 +75,7 @@ impl<'a> Asker<'a> {
             checked: Ok(()),
             notes: Vec::new(),
         };
-        if asked.iter().flatten().any(|a| needs_gradient(a)) {
+        if asked.iter().flatten().any(needs_gradient) {
             out.checked = gradients_hold(m);
         }
         let ks: BTreeSet<usize> =

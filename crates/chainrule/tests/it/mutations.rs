@@ -136,7 +136,7 @@ fn check(
             counts.first += usize::from(i == 0);
         }
         None => {
-            counts.missed.push(format!("{name}: {original} → {other}: {}", d.message))
+            counts.missed.push(format!("{name}: {original} → {other}: {}", d.message));
         }
     }
 }
