@@ -6,7 +6,7 @@
 //! than that of a small one. The reference shares no rewrite with what is checked: it is the
 //! graph as lowered, its calls put in, evaluated as it stands.
 
-use crate::derived::{Derived, facts, primitives};
+use crate::derived::{Derived, primitives};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::eval::{Env, Value, eval_roots};
 use crate::expand::{self, Purpose};
