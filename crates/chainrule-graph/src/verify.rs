@@ -347,6 +347,7 @@ mod tests {
             NETWORK,
             "x := [1 2; 3 4]\nL = ‖x‖² + sum(sigmoid(x))\n",
             "v : N\nL = log(v[2]) + v[1] v[3]\n",
+            "z := [0; 1; 2]\ny := [0; 1; 0]\nL = cross_entropy(y, softmax(z))\n",
             "input x : D\ntarget y : K one-hot\nparam W : K×D, γ : K, β : K\n\
              h = dropout(γ ⊙ batch_norm(W x) + β, 0.5)\n\
              L = cross_entropy(y, softmax(h))\nminimize mean(L)\n",
