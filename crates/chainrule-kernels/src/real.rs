@@ -78,7 +78,7 @@ pub trait Real:
         dst: Slot,
     );
 
-    /// dst[i] = ln Σₖ e^src[i, k]; dst is rows × 1.
+    /// `dst[i] = ln Σₖ e^src[i, k]`; dst is rows × 1.
     fn logsumexp(
         team: &Team,
         arena: &mut [Self],
@@ -88,10 +88,10 @@ pub trait Real:
         dst: Slot,
     );
 
-    /// dst[i] = src[i, idx[i]]; src is idx.len() × cols, dst idx.len() × 1.
+    /// `dst[i] = src[i, idx[i]]`; src is idx.len() × cols, dst idx.len() × 1.
     fn gather_col(arena: &mut [Self], cols: usize, src: Slot, idx: &[u32], dst: Slot);
 
-    /// dst[i, idx[i]] −= what; dst is idx.len() × cols.
+    /// `dst[i, idx[i]] −= what`; dst is idx.len() × cols.
     fn sub_at(arena: &mut [Self], cols: usize, dst: Slot, idx: &[u32], what: Take);
 
     /// dst (cols × rows) = the transpose of src (rows × cols).
@@ -104,7 +104,7 @@ pub trait Real:
         dst: Slot,
     );
 
-    /// Row i of dst = row idx[i] of `from`, a matrix outside the arena whose rows have
+    /// Row i of dst = row `idx[i]` of `from`, a matrix outside the arena whose rows have
     /// `cols` elements side by side.
     fn gather_rows(
         team: &Team,
@@ -115,7 +115,7 @@ pub trait Real:
         dst: Slot,
     );
 
-    /// Row i of dst = row idx[i] of src (src_rows × cols) in the arena.
+    /// Row i of dst = row `idx[i]` of src (src_rows × cols) in the arena.
     fn take_rows(
         team: &Team,
         arena: &mut [Self],

@@ -23,11 +23,11 @@ const FORK: usize = 128 * 1024;
 /// Which sum or maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reduce {
-    /// dst[i] = Σ over row i; dst is rows × 1.
+    /// `dst[i]` = Σ over row i; dst is rows × 1.
     RowSum,
-    /// dst[i] = the largest of row i (NaN if one is; −∞ of an empty row); rows × 1.
+    /// `dst[i]` = the largest of row i (NaN if one is; −∞ of an empty row); rows × 1.
     RowMax,
-    /// dst[j] = Σ over column j; dst is 1 × cols.
+    /// `dst[j]` = Σ over column j; dst is 1 × cols.
     ColSum,
     /// dst = Σ of all; 1 × 1.
     AllSum,

@@ -2,7 +2,7 @@
 //!
 //! In: a graph and roots. Out: a new graph, the roots' new places, the log. Invariant: every
 //! rewrite keeps the value (a test breaks when one does not); shapes never change. A node is
-//! built through [`Simplifier::node`], so its arguments are simple already.
+//! built through `Simplifier::node`, so its arguments are simple already.
 
 mod product;
 mod rules;

@@ -1,9 +1,9 @@
 //! Text → tree and diagnostics; reading cannot fail.
 //!
 //! In: the text of a `.chain` file, which names are shipped functions, sizes from the command
-//! line. Out: [`Parsed`]. The way: characters → words ([`lexer`]) → blocks of lines ([`lines`]) →
-//! `for` expanded ([`expand`]) → statements. Invariants: spans point into the text as given;
-//! whatever is printed ([`print`]) reads back as the same tree. Deliberately absent: shapes,
+//! line. Out: [`Parsed`]. The way: characters → words (`lexer`) → blocks of lines (`lines`) →
+//! `for` expanded (`expand`) → statements. Invariants: spans point into the text as given;
+//! whatever is printed ([`mod@print`]) reads back as the same tree. Deliberately absent: shapes,
 //! roles, unknown names; lowering looks at those.
 
 pub mod ast;
