@@ -270,7 +270,7 @@ impl<'t> Source<'t> {
         })
     }
 
-    /// "z2 = W2 a1 + b2      a1 is Da×1 (line 2); then every later line fits".
+    /// "z2 = W2 a1 + b2      a1 is Da×1 (line 2); then z2 is K×1, and every later line fits".
     fn hint(&self, loaded: &Loaded, edits: Vec<Edit>, edited: &str) -> Hint {
         let line = edits.first().map_or(1, |e| self.line(e.span));
         let new = edited.lines().nth(line - 1).unwrap_or("");
@@ -391,7 +391,16 @@ impl<'t> Source<'t> {
     }
 }
 
-/// "      a1 is Da×1 (line 2); then every later line fits".
+/// The equation that an edit stands in, and what it then is.
+fn defined_at(m: &crate::module::Module, edit: Span) -> Option<(String, String)> {
+    let inside = |q: &&crate::module::Equation| {
+        q.span.start <= edit.start && edit.start < q.span.end
+    };
+    let q = m.equations.iter().find(inside)?;
+    Some((q.shown.clone(), m.graph[q.node].shape.to_string()))
+}
+
+/// "      a1 is Da×1 (line 2); then z2 is K×1, and every later line fits".
 fn explain(loaded: &Loaded, edits: &[Edit], text: &str) -> String {
     let Some(m) = &loaded.module else { return String::new() };
     let [one] = edits else { return String::new() };
@@ -404,7 +413,13 @@ fn explain(loaded: &Loaded, edits: &[Edit], text: &str) -> String {
         Some((shape, span)) => {
             let (line, _) = line_column(text, span.start);
             let with = &one.with;
-            format!("      {with} is {shape} (line {line}); then every later line fits")
+            let then = match defined_at(m, one.span) {
+                Some((name, shape)) => {
+                    format!("{name} is {shape}, and every later line fits")
+                }
+                None => "every later line fits".to_string(),
+            };
+            format!("      {with} is {shape} (line {line}); then {then}")
         }
         None => String::new(),
     }
