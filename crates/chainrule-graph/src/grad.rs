@@ -170,7 +170,7 @@ fn contributions(
     }
     let mut parts = match g[n].op.clone() {
         Op::Call(f, axis) => call(g, cx, f, axis, &args, &wanted, dy),
-        Op::Deriv(f, i) => second(g, cx, f, i, &args, &wanted, dy),
+        Op::Deriv(f, i) => second(g, cx, f, i, &args, dy),
         _ => pullback::pullback(g, n, dy),
     };
     picked(g, cx, n, dy, &mut parts);
@@ -330,11 +330,9 @@ fn second(
     f: FuncId,
     i: u8,
     args: &[NodeId],
-    wanted: &[bool],
     dy: NodeId,
 ) -> Vec<Option<NodeId>> {
     let body = crate::expand::derivative_body(g, cx, f, i, args);
-    let _ = wanted;
     match body {
         Some(body) => through(g, cx, body, dy, args),
         None => vec![None; args.len()],

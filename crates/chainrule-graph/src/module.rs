@@ -73,8 +73,6 @@ pub struct Objective {
     pub node: NodeId,
     /// The per-example loss inside the objective's mean, if it has one.
     pub loss: Option<NodeId>,
-    /// The rest (penalties) if the objective is mean(loss) + rest.
-    pub penalty: Option<NodeId>,
     /// Whether a `minimize` line said so.
     pub said: bool,
     /// Where.

@@ -294,7 +294,6 @@ impl Lowerer<'_> {
     }
 
     fn where_item(&mut self, name: &Name, value: &Expr, overrides: &[Override]) {
-        let known = matches!(self.names.get(&name.key), Some(Meaning::Dim));
         if let ExprKind::Name(other) = &value.kind
             && self.is_dim(&other.key)
         {
@@ -311,7 +310,6 @@ impl Lowerer<'_> {
             Some(v) if v >= 1.0 && v.fract() == 0.0 && v < 1e9 => {
                 self.dims.sizes.insert(name.key.clone(), v as usize);
                 self.names.insert(name.key.clone(), Meaning::Dim);
-                let _ = known;
             }
             _ => {
                 let text = format!(

@@ -141,8 +141,7 @@ impl Lowerer<'_> {
             });
         }
         let loss = self.example_loss;
-        draft.objective =
-            Some(Objective { shown, node, loss, penalty: None, said: true, span });
+        draft.objective = Some(Objective { shown, node, loss, said: true, span });
     }
 
     /// S4: not a scalar, or one number per example without mean or sum.
@@ -186,7 +185,6 @@ impl Lowerer<'_> {
             shown: q.shown,
             node,
             loss: each.then_some(q.node),
-            penalty: None,
             said: false,
             span: q.span,
         });

@@ -359,9 +359,7 @@ pub(super) fn linear(
         all.snum.push(inner);
     }
     flip_inside(s, &mut all, op, &new, span);
-    let unit = Factors::one();
     let front = build(s, &Factors { num: Vec::new(), ..all.clone() }, None, span);
-    let _ = unit;
     match wide {
         Some(_) => {
             let core = all.num[0];

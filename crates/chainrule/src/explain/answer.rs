@@ -139,7 +139,8 @@ impl<'a> Asker<'a> {
             if k > 0 {
                 match &self.stepper {
                     Some(Ok(s)) => s.step(&mut state, k)?,
-                    Some(Err(d)) => return Ok(self.only_start(out, d)),
+                    // Questions about the start can be answered all the same; `state` tells why.
+                    Some(Err(_)) => return Ok(out),
                     None => {}
                 }
             }
@@ -148,14 +149,6 @@ impl<'a> Asker<'a> {
             }
         }
         Ok(out)
-    }
-
-    fn only_start(
-        &self,
-        out: BTreeMap<usize, State>,
-        _why: &Diagnostic,
-    ) -> BTreeMap<usize, State> {
-        out
     }
 
     fn state(&self, k: usize) -> Result<&State, Diagnostic> {
@@ -283,8 +276,7 @@ impl<'a> Asker<'a> {
         let node = self.node(t, text)?;
         let d = query::value(self.m, node);
         if t.index.is_empty() {
-            let said =
-                self.m.equation(&t.key).map(|e| self.definition(&d, e.node, &e.text));
+            let said = self.m.equation(&t.key).map(|e| self.definition(&e.text));
             let (symbolic, latex) = said.unwrap_or_else(|| plain(&t.written));
             let value = self.matrix(self.state(k)?.value(self.m, &d.graph, d.root));
             let shape = self.shape(&self.m.graph, node);
@@ -300,7 +292,7 @@ impl<'a> Asker<'a> {
     }
 
     /// The right side of an equation, as written.
-    fn definition(&self, _d: &Derivative, _n: NodeId, text: &str) -> (String, String) {
+    fn definition(&self, text: &str) -> (String, String) {
         let functions = &self.m.functions;
         let known = |f: &str| {
             functions.find(f).is_some() || chainrule_graph::lower::is_builtin(f)
