@@ -68,9 +68,18 @@ pub(crate) fn module(text: &str) -> Module {
 
 /// A case of a file in training form, with drawn values.
 pub(crate) fn case(text: &str, sizes: &[(&str, usize)], m: usize, form: Form) -> Case {
-    let module = module(text);
-    let derived = derive(&module).expect("derives");
-    let x = expand(&module, &derived, form);
+    case_of(&module(text), sizes, m, form)
+}
+
+/// The same for a module.
+pub(crate) fn case_of(
+    module: &Module,
+    sizes: &[(&str, usize)],
+    m: usize,
+    form: Form,
+) -> Case {
+    let derived = derive(module).expect("derives");
+    let x = expand(module, &derived, form);
     let mut all = module.dims.sizes.clone();
     all.extend(sizes.iter().map(|(n, s)| ((*n).to_string(), *s)));
     let mut draw = Draw(7);
