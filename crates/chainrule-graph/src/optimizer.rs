@@ -4,7 +4,7 @@
 //! [`RuleGraph`] in which every slot is one number. Invariant: lines run from top to bottom with
 //! new values. Deliberately absent: loops over entries; `run` and `explain` have those.
 
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Edit};
 use crate::functions::{Functions, folded};
 use crate::grad::Context;
 use crate::graph::{Graph, NodeId, Op};
@@ -200,6 +200,12 @@ impl<'a> Builder<'a> {
             };
             let mut n = self.lowerer.expr(&value, &self.scope)?;
             if p.name.key == "lr" {
+                let known = self.lowerer.constant_value(n);
+                if let Some(rate) = known.filter(|rate| *rate <= 0.0) {
+                    let text = format!("expected a rate above 0, found {rate}");
+                    self.lowerer.error(Diagnostic::error(Code::T1, value.span, text));
+                    return None;
+                }
                 n = self.lowerer.g.binary(crate::graph::Binary::Mul, lr_scale, n);
             }
             if p.name.key == "weight_decay" && !decay {
@@ -252,8 +258,16 @@ fn wrong_argument(o: &Optimizer, a: &Arg) -> Diagnostic {
         None => format!("{} takes {} arguments", o.name.written, names.len()),
     };
     let span = a.name.as_ref().map_or(a.value.span, |n| n.span);
-    Diagnostic::error(Code::T1, span, text)
-        .hint(format!("its arguments: {}", names.join(", ")))
+    let near = a.name.as_ref().and_then(|n| nearest(&n.written, &names));
+    let d = Diagnostic::error(Code::T1, span, text);
+    let d = match near {
+        Some(near) => {
+            let edit = Edit { span, with: near.to_string() };
+            d.fix(format!("did you mean `{near}`?"), vec![edit])
+        }
+        None => d,
+    };
+    d.hint(format!("its arguments: {}", names.join(", ")))
 }
 
 /// The rule with constants folded and its nodes renumbered.
@@ -316,7 +330,7 @@ pub fn parse_call(
             || functions.find(name).is_some()
             || crate::lower::is_builtin(name)
     };
-    let (e, diags) = crate::syntax::parse_expression(text, &known);
+    let (e, diags) = crate::syntax::parse_setting(text, &known);
     if crate::diag::has_errors(&diags) {
         return Err(diags);
     }
