@@ -205,3 +205,22 @@ fn what_is_learned_is_only_guessed_where_nothing_says_it() {
     assert!(ask("a.chain").contains("learned here, since nothing says otherwise"));
     assert!(!ask("b.chain").contains("learned here"));
 }
+
+#[test]
+fn an_updated_parameter_is_told_as_its_update() {
+    let place = Place::new();
+    place
+        .file("w.chain", "x : 2×1\nw : 1×2\ntrainable: w\nt = w x\nL = half_mse(0, t)\n");
+    let args = ["explain", "w.chain", "--update", "sgd(lr = 0.1)", "--format", "json"];
+    let symbolic = place.run(&[&args[..], &["--ask", "w'"]].concat()).json();
+    let answer = &symbolic["answers"][0];
+    assert_eq!(answer["symbolic"], "w − 1/10 t xᵀ", "{symbolic}");
+    assert!(answer["value"].is_null());
+    place.file("v.chain", "w := [1; 2]\nL = 1/2 ‖w‖²\ntrainable: w\n");
+    let ask = |more: &[&str]| {
+        let args = ["explain", "v.chain", "--update", "sgd(lr = 0.5)", "--ask", "w'"];
+        place.run(&[&args[..], more].concat()).out
+    };
+    assert!(ask(&[]).contains("w' = w − 1/2 w"), "{}", ask(&[]));
+    assert!(!ask(&["--steps", "3"]).contains("w' = w"), "{}", ask(&["--steps", "3"]));
+}

@@ -61,6 +61,9 @@ fn finite(a: &Answer) -> Finite {
     }
 }
 
+/// An update of more signs than this says less than its numbers.
+const LONGEST: usize = 160;
+
 struct Asker<'a> {
     m: &'a Module,
     options: &'a AskOptions,
@@ -329,19 +332,44 @@ impl<'a> Asker<'a> {
         let node = self.node(t, text)?;
         let d = query::value(self.m, node);
         if t.index.is_empty() {
-            let said = self.m.equation(&t.key).map(|e| self.definition(&e.text));
-            let (symbolic, latex) = said.unwrap_or_else(|| plain(&t.written));
-            let value = self.matrix(self.state(k)?.value(self.m, &d.graph, d.root));
+            let (symbolic, latex) = self.form(t, k).unzip();
+            let value = match self.state(k) {
+                Ok(state) => self.matrix(state.value(self.m, &d.graph, d.root)),
+                // Without numbers the form after a step is an answer all the same.
+                Err(_) if k == 1 && symbolic.is_some() && self.moves(t) => {
+                    Answered::Unknown
+                }
+                Err(reason) => return Err(reason),
+            };
             let shape = self.shape(&self.m.graph, node);
-            return Ok(Answer {
-                shape,
-                value,
-                symbolic: Some(symbolic),
-                latex: Some(latex),
-            });
+            return Ok(Answer { shape, value, symbolic, latex });
         }
         let named = self.named(&d, true);
         self.entries(&d, d.top, &named, &t.index, k, text, Some(node))
+    }
+
+    /// Whether a step changes the symbol.
+    fn moves(&self, t: &Target) -> bool {
+        let all = learned(self.m, &self.frozen);
+        all.iter().any(|(_, name)| *name == t.key)
+    }
+
+    /// What a name stands for after k steps: an equation is what it was, of values that have moved; a
+    /// learned symbol is its update, as long as one step was made and it can be read.
+    fn form(&self, t: &Target, k: usize) -> Option<(String, String)> {
+        if let Some(e) = self.m.equation(&t.key) {
+            return Some(self.definition(&e.text));
+        }
+        if k == 0 || !self.moves(t) {
+            return Some(plain(&t.written));
+        }
+        let Some(Ok(stepper)) = self.stepper.as_ref().filter(|_| k == 1) else {
+            return None;
+        };
+        let (graph, root, names) = stepper.first(self.m.symbol(&t.key)?.id)?;
+        let printer = self.printer(&graph, &names);
+        let text = printer.text(root, Style::Unicode);
+        (text.chars().count() <= LONGEST).then(|| (text, latex(&printer.node(root))))
     }
 
     /// The right side of an equation, as written.
