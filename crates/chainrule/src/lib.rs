@@ -6,6 +6,7 @@ pub mod data;
 mod error;
 pub mod explain;
 pub mod init;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod plan;

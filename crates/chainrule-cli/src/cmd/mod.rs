@@ -18,10 +18,14 @@ mod shapes;
 mod solution;
 mod train;
 
+use std::io::{self, Read};
 use std::path::Path;
 
-use chainrule::data::Report;
+use chainrule::data::{Report, Source};
+use chainrule::{Error, Trained};
 use clap::Subcommand;
+
+pub(crate) use overrides::Sets;
 
 use crate::failure::{Failure, Outcome};
 use crate::report;
@@ -76,6 +80,19 @@ fn say_report(report: &Report, screen: &Screen) {
     for line in report.lines() {
         screen.say(&format!("{}\n", report::clean(&line)));
     }
+}
+
+/// The table of a later file, read as the training file was; `-` is standard input.
+fn table_of(trained: &Trained, path: &Path) -> Result<Source, Failure> {
+    let name = text_of(path)?;
+    if name != "-" {
+        return Ok(trained.preparation().read(Path::new("."), name)?);
+    }
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().read_to_end(&mut bytes);
+    let name = "standard input";
+    read.map_err(|source| Error::Read { path: name.into(), source })?;
+    Ok(trained.preparation().read_bytes(&bytes, name)?)
 }
 
 /// A path as the library's data rooms take it.

@@ -12,8 +12,8 @@ use chainrule::train::{Control, Event, Why};
 use chainrule::{Error, Evaluation, Model, Options, Summary, Trained};
 use serde_json::{Value, json};
 
+use super::Sets;
 use super::begin;
-use super::overrides::Set;
 use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::progress::Progress;
 use crate::screen::Screen;
@@ -41,9 +41,8 @@ pub(crate) struct Args {
     /// With --data: write over a file of equations that is there
     #[arg(long)]
     force: bool,
-    /// Put another value for something that the file names
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    set: Vec<Set>,
+    #[command(flatten)]
+    set: Sets,
     /// Passes over the data
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     epochs: Option<String>,
@@ -57,8 +56,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<String>,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
     /// Where run folders and models go
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
@@ -104,10 +103,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
 
 impl Args {
     fn options(&self) -> Options {
-        let mut options = Options::default().threads(self.threads);
-        for set in &self.set {
-            options = options.set(&set.name, &set.value);
-        }
+        let threads = self.threads.map_or(0, |n| n as usize);
+        let mut options = self.set.options().threads(threads);
         let short = [
             ("epochs", &self.epochs),
             ("batch", &self.batch),
@@ -286,12 +283,16 @@ fn parts_json(parts: &[(String, Evaluation)]) -> Value {
     parts.iter().map(one).collect()
 }
 
-/// The figure of the last epoch, marked as what it is.
+/// The figures of the last epoch, marked as what they are.
 fn running_mean(trained: &Trained) -> String {
     let Some(last) = trained.history().last() else { return String::new() };
     let digits = crate::numbers::Digits { digits: 4, ascii: false };
-    let loss = digits.number(last.loss);
-    format!("training, running mean over the batches of the last epoch: loss {loss}\n")
+    let metric = trained.model().metric().zip(last.metric);
+    let metric = metric.map(|(name, v)| format!(", {name} {}", digits.number(v)));
+    let (loss, metric) = (digits.number(last.loss), metric.unwrap_or_default());
+    format!(
+        "training, running mean over the batches of the last epoch: loss {loss}{metric}\n"
+    )
 }
 
 /// The curve, the summary, and where everything is.

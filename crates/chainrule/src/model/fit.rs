@@ -60,6 +60,8 @@ fn fit_in<T: Number>(
     let mut machines = Machines::<T>::new(&planned, settings, train, watched)?;
     let (starts, parameters) = start(model, &sizes, &mut machines)?;
     let target = compared(module);
+    let mut notes = starts;
+    notes.extend(lonely(model, train.rows));
     let job = Job {
         settings,
         train,
@@ -67,7 +69,7 @@ fn fit_in<T: Number>(
         metric: target.map(|s| (s.key.clone(), Measure::of(s.mark))),
         parameters,
         fingerprint: model.derived.fingerprint.clone(),
-        notes: starts,
+        notes,
     };
     let mut notes = Vec::new();
     let outcome = train::train(&mut machines, &job, &mut |event| {
@@ -87,6 +89,23 @@ fn fit_in<T: Number>(
         end: Some(outcome.end),
         notes,
     })
+}
+
+/// What batch_norm makes of a batch of one row: its mean is the row itself.
+fn lonely(model: &Model, rows: usize) -> Option<String> {
+    if model.module.norms.is_empty() {
+        return None;
+    }
+    let (batch, _) = model.settings.batch_for(rows);
+    let which = match (batch, rows % batch) {
+        (1, _) => "every batch has one row",
+        (_, 1) => "the last batch of an epoch has one row",
+        _ => return None,
+    };
+    Some(format!(
+        "{which}: its own mean is all that batch_norm subtracts, so its output is 0 there, and \
+         nothing before it learns from that row; another batch size avoids it"
+    ))
 }
 
 /// Sets every parameter to its start; what the file leaves open, and the number of entries.

@@ -23,7 +23,7 @@ pub(super) fn to_file(t: &Trained) -> Stored {
     let json = |v: serde_json::Value| v.to_string();
     let facts = [
         ("baseline", json(serde_json::json!(t.baseline))),
-        ("end", json(serde_json::json!(t.end))),
+        ("end", json(timeless(t))),
         ("mean_weight", json(serde_json::json!(t.weight))),
         ("notes", json(serde_json::json!(t.notes))),
         ("seed", t.model.settings.seed.to_string()),
@@ -39,6 +39,15 @@ pub(super) fn to_file(t: &Trained) -> Stored {
         facts: facts.map(|(k, v)| (k.to_owned(), v)).into(),
         tensors: t.tensors.clone(),
     }
+}
+
+/// How the training ended, but for how long it took: equal runs give equal files, byte for byte.
+fn timeless(t: &Trained) -> serde_json::Value {
+    let mut end = serde_json::json!(t.end);
+    if let Some(fields) = end.as_object_mut() {
+        fields.remove("seconds");
+    }
+    end
 }
 
 pub(super) fn load(path: &Path) -> Result<Trained, Error> {

@@ -19,6 +19,7 @@ use super::{Dataset, EVALUATION_ROWS};
 use super::{Fed, mean_weight};
 use crate::data::Array;
 use crate::error::Error;
+use crate::memory;
 use crate::model::{Model, batch_dim, data_symbols};
 use crate::plan::{self, Options, Purpose};
 use crate::run::{Clock, Machine, UpdateRule};
@@ -91,6 +92,12 @@ impl<'a> Planned<'a> {
         }
     }
 
+    /// Numbers that the optimiser keeps beside each learned one.
+    fn states(&self) -> Result<usize, Error> {
+        let (rules, _) = rules(self.module(), &self.model.settings, &[])?;
+        Ok(rules.iter().map(|r| r.states.len()).max().unwrap_or(0))
+    }
+
     fn module(&self) -> &'a Module {
         &self.model.module
     }
@@ -117,6 +124,15 @@ impl<'a> Planned<'a> {
             learned: &[],
         };
         let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
+        // The optimiser's states, and copies of the weights: the last finite ones, those for the
+        // measuring machine, the best.
+        let (states, copies) = match purpose {
+            Purpose::Train => {
+                (self.states()?, 2 + usize::from(self.model.settings.keep_best))
+            }
+            Purpose::Evaluate | Purpose::Forward => (0, 0),
+        };
+        memory::fits(&plan, size_of::<T>(), states, copies)?;
         Ok((x, Machine::new(Arc::new(plan), Arc::clone(&self.team))))
     }
 }

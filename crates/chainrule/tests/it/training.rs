@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chainrule::data::{DataSpec, Source, read_source};
 use chainrule::metrics::Scores;
-use chainrule::train::{Control, Event, Why};
+use chainrule::train::{Control, End, Event, Why};
 use chainrule::{Error, Model, Options, Trained, table};
 
 const DIGITS: &str = "
@@ -103,7 +103,9 @@ fn a_saved_network_predicts_as_before_and_row_by_row_alike() {
     assert_eq!(before.values, after.values);
     assert_eq!(before.names[3], "digit=3");
     assert_eq!(loaded.evaluate(&data).unwrap().0, trained.evaluate(&data).unwrap().0);
-    assert_eq!(loaded.end(), trained.end());
+    // How long it took is not kept: equal runs give equal files.
+    let end = trained.end().map(|e| End { seconds: 0.0, ..e.clone() });
+    assert_eq!(loaded.end(), end.as_ref());
     let row: Vec<f64> = trained
         .input_columns()
         .iter()
@@ -252,21 +254,19 @@ fn early_stopping_keeps_the_best_epoch() {
 
 #[test]
 fn settings_that_train_nothing_are_refused() {
-    let data = two_classes(10);
-    let zero = Model::parse_with(BINARY, Options::default().set("epochs", 0)).unwrap();
-    let error = zero.fit(&data, &mut quiet).unwrap_err();
-    assert_eq!(error.exit_status(), 2);
-    assert!(error.to_string().contains("0 epochs"), "{error}");
     for (name, value, says) in [
         ("epochz", "3", "did you mean epochs?"),
         ("batch", "0", "found 0"),
-        ("lr", "fast", "expected a number"),
-        ("keep", "all", "best or last"),
-        ("precision", "f16", "f64 or f32"),
+        ("epochs", "0", "found 0"),
+        ("lr", "fast", "`fast` is not known"),
+        ("lr", "0", "above 0"),
+        ("keep", "all", "best"),
+        ("precision", "f16", "f64"),
     ] {
         let error = Model::parse_with(BINARY, Options::default().set(name, value));
-        let error = error.expect_err(name).to_string();
-        assert!(error.contains(says), "{name}: {error}");
+        let error = error.expect_err(name);
+        assert_eq!(error.exit_status(), 2, "{name}");
+        assert!(error.to_string().contains(says), "{name}: {error}");
     }
 }
 
@@ -427,7 +427,7 @@ fn clipping_bounds_the_step() {
     );
     assert!(trained.history()[0].gradient.unwrap() > 1e-3);
     let start = fit(
-        &binary("sgd(lr = 0), batch full, epochs 1, seed 0"),
+        &binary("sgd(lr = 1e-300), batch full, epochs 1, seed 0"),
         Options::default(),
         &data,
     );
