@@ -4,6 +4,7 @@
 pub mod check;
 pub mod data;
 mod error;
+pub mod export;
 pub mod explain;
 pub mod init;
 pub mod metrics;

@@ -46,7 +46,7 @@ use chainrule_graph::functions::Functions;
 use chainrule_graph::lower;
 use chainrule_graph::module::Module;
 use chainrule_graph::shape::Sizes;
-use chainrule_graph::syntax::ast::{File, Role, StatementKind};
+use chainrule_graph::syntax::ast::{File, Role, StatementKind, TrainSpec};
 use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
 
 use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
@@ -106,8 +106,7 @@ impl Model {
             return Err(Error::Diagnostics(loaded.diagnostics));
         };
         roles::check_trainable(&module)?;
-        let names = names(&chainrule_graph::syntax::parse(text, &is_known, &[]).file);
-        let spec = options::train_spec(&module, &names, &options)?;
+        let spec = train_spec(text, &module, &options)?;
         let settings = Settings::of(&spec, module.precision)?;
         train::check_rule(&module, &settings)?;
         let derived = derive(&module).map_err(Error::Diagnostics)?;
@@ -151,6 +150,11 @@ impl Model {
     #[must_use]
     pub fn metric(&self) -> Option<&'static str> {
         compared(&self.module).map(|s| Measure::of(s.mark).name())
+    }
+
+    /// The `train:` line as it is carried out.
+    pub(crate) fn train_line(&self) -> Result<TrainSpec, Error> {
+        train_spec(&self.text, &self.module, &self.options)
     }
 
     /// Warnings and notes about the file.
@@ -250,8 +254,18 @@ impl Model {
     }
 }
 
+/// The `train:` line after the overrides.
+fn train_spec(
+    text: &str,
+    module: &Module,
+    options: &Options,
+) -> Result<TrainSpec, Error> {
+    let names = names(&chainrule_graph::syntax::parse(text, &is_known, &[]).file);
+    options::train_spec(module, &names, options)
+}
+
 /// Names of the file that `--set` can change: constants, dimensions, worked values.
-fn names(file: &File) -> Vec<String> {
+pub(crate) fn names(file: &File) -> Vec<String> {
     let mut all = Vec::new();
     for statement in &file.statements {
         match &statement.kind {
@@ -280,7 +294,7 @@ fn dims(dim: &chainrule_graph::syntax::ast::DimExpr, into: &mut Vec<String>) {
     }
 }
 
-fn is_known(name: &str) -> bool {
+pub(crate) fn is_known(name: &str) -> bool {
     let shipped: &Functions = chainrule_graph::prelude::functions();
     lower::is_builtin(name) || shipped.find(name).is_some()
 }
