@@ -4,8 +4,8 @@
 pub mod check;
 pub mod data;
 mod error;
-pub mod export;
 pub mod explain;
+pub mod export;
 pub mod init;
 pub mod metrics;
 pub mod model;

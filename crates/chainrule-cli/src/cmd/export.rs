@@ -50,7 +50,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
             "format": format.name,
             "holds": format.holds,
         }))?,
-        false => screen.print(&format!("{}\n", report::clean(&path.to_string_lossy())))?,
+        false => {
+            screen.print(&format!("{}\n", report::clean(&path.to_string_lossy())))?
+        }
     }
     Ok(DONE)
 }

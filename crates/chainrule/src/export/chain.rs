@@ -37,9 +37,8 @@ fn refused(why: &str) -> Error {
 
 /// batch_norm's running mean and variance have no place in the language.
 fn without_statistics(module: &Module) -> Result<(), Error> {
-    let norm = |(_, n): &(_, &chainrule_graph::graph::Node)| {
-        matches!(n.op, Op::BatchNorm(_))
-    };
+    let norm =
+        |(_, n): &(_, &chainrule_graph::graph::Node)| matches!(n.op, Op::BatchNorm(_));
     let Some((id, _)) = module.graph.iter().find(norm) else { return Ok(()) };
     let holds = |e: &&chainrule_graph::module::Equation| {
         module.graph.reachable(&[e.node])[id.0 as usize]

@@ -4,11 +4,13 @@
 mod common;
 mod differences;
 mod exams;
+mod export;
 mod functions;
 mod generated;
 mod mutations;
 mod outside;
 mod planned;
+mod python;
 mod random;
 mod runs;
 mod shared_data;

@@ -68,7 +68,9 @@ impl<'a> Network<'a> {
         let model = &trained.model;
         let d: &Derived = &model.derived;
         let Some(output) = d.output else {
-            return Err(refused("the file has no output: no equation stands by a target"));
+            return Err(refused(
+                "the file has no output: no equation stands by a target",
+            ));
         };
         let mut roots = vec![output];
         roots.extend(d.named.iter().map(|(n, _)| *n));
@@ -113,9 +115,10 @@ impl<'a> Network<'a> {
         let graph = std::mem::take(&mut self.graph);
         let mut done = Ok(());
         for (id, node) in graph.iter().filter(|(id, _)| needed[id.0 as usize]) {
-            done = self.node(node).map(|value| self.keep(id, value)).map_err(|why| {
-                refused(&format!("{}: {why}", self.place(&graph, id)))
-            });
+            done = self
+                .node(node)
+                .map(|value| self.keep(id, value))
+                .map_err(|why| refused(&format!("{}: {why}", self.place(&graph, id))));
             if done.is_err() {
                 break;
             }
@@ -246,7 +249,12 @@ impl<'a> Network<'a> {
 
     // --- entry by entry
 
-    fn entries(&mut self, recipe: Option<Recipe>, a: &[Value], size: [Extent; 2]) -> Found {
+    fn entries(
+        &mut self,
+        recipe: Option<Recipe>,
+        a: &[Value],
+        size: [Extent; 2],
+    ) -> Found {
         let recipe = recipe.ok_or("a primitive that has no form in ONNX")?;
         let logic = matches!(recipe, Recipe::Logic(_));
         let names: Vec<String> = match logic {
@@ -454,9 +462,8 @@ const OTHERS: &str =
 
 /// An entry by entry value of its arguments.
 fn together(name: String, a: &[Value], size: [Extent; 2]) -> Value {
-    let wide = |k: usize| {
-        size[k] == ONE || a.iter().any(|v| v.wide[k] && v.size[k] == size[k])
-    };
+    let wide =
+        |k: usize| size[k] == ONE || a.iter().any(|v| v.wide[k] && v.size[k] == size[k]);
     let each = a.iter().any(|v| v.each);
     Value { wide: [wide(0), wide(1)], each, ..shared(name, size) }
 }

@@ -31,15 +31,14 @@ pub(super) fn symbol(
                 numbers(b, &cells, columns)
             }
             (Kind::Number { .. }, None) => {
-                let cells: Vec<String> = columns
-                    .iter()
-                    .map(|c| b.input(&c.name, proto::DOUBLE, 1))
-                    .collect();
+                let cells: Vec<String> =
+                    columns.iter().map(|c| b.input(&c.name, proto::DOUBLE, 1)).collect();
                 let cells = beside(b, &cells);
                 numbers(b, &cells, columns)
             }
-            (kind, _) => Words { b, preparation, name: &columns[0].name }
-                .entries(kind, plan.form),
+            (kind, _) => {
+                Words { b, preparation, name: &columns[0].name }.entries(kind, plan.form)
+            }
         });
         at += run;
     }

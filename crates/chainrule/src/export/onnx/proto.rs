@@ -166,10 +166,8 @@ impl ValueInfo {
         let n = Dimension { value: None, param: Some("N".into()) };
         let fixed = |k: usize| Dimension { value: Some(k as i64), param: None };
         let dim = [Some(n), columns.map(fixed)].into_iter().flatten().collect();
-        let tensor = TensorType {
-            elem_type: Some(elem_type),
-            shape: Some(TensorShape { dim }),
-        };
+        let tensor =
+            TensorType { elem_type: Some(elem_type), shape: Some(TensorShape { dim }) };
         Self { name: name.into(), kind: Some(Type { tensor: Some(tensor) }) }
     }
 }
