@@ -44,13 +44,13 @@ impl Learner<'_> {
             };
             columns.push(ColumnPlan { name: column.name.clone(), kind });
         }
-        let array = self.from_arrays(picks, &columns);
+        let array = self.are_arrays(picks, &columns);
         let (key, target) = (symbol.key.clone(), symbol.target);
         Ok(SymbolPlan { key, target, form, columns, array })
     }
 
     /// Whether all columns are numbers of files without text.
-    fn from_arrays(&self, picks: &[Pick<'_>], columns: &[ColumnPlan]) -> bool {
+    fn are_arrays(&self, picks: &[Pick<'_>], columns: &[ColumnPlan]) -> bool {
         let source = self.source;
         let text = |p: &Pick<'_>| {
             let part = source.columns[p.column].part;
