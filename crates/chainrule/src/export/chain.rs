@@ -23,11 +23,12 @@ pub(super) fn write(trained: &Trained) -> Result<Vec<u8>, Error> {
     let file = parse(model.equations(), &is_known, &[]).file;
     let mut edits = Edits::default();
     edits.overrides(model, &file)?;
-    for tensor in &trained.tensors {
+    let tensors = trained.weights()?;
+    for tensor in &tensors {
         edits.value(model, &file, tensor);
     }
     let text = edits.applied(model.equations());
-    read_back(&text, trained)?;
+    read_back(&text, &tensors)?;
     Ok(text.into_bytes())
 }
 
@@ -160,9 +161,9 @@ fn literal(tensor: &Tensor) -> String {
 }
 
 /// The text says what the model says, to the last bit.
-fn read_back(text: &str, trained: &Trained) -> Result<(), Error> {
+fn read_back(text: &str, tensors: &[Tensor]) -> Result<(), Error> {
     let model = Model::parse(text).map_err(|e| refused(&e.to_string()))?;
-    for tensor in &trained.tensors {
+    for tensor in tensors {
         let value = model.module.symbol(&tensor.name).and_then(|s| s.value.as_ref());
         let same = value.is_some_and(|v| match &tensor.numbers {
             Numbers::F32(all) => {

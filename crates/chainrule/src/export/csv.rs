@@ -11,7 +11,7 @@ use crate::store::{Numbers, Tensor};
 
 pub(super) fn write(trained: &Trained) -> Result<Vec<u8>, Error> {
     let mut out = "parameter,row,column,value\n".to_owned();
-    for tensor in &trained.tensors {
+    for tensor in &trained.weights()? {
         for (i, value) in texts(tensor).enumerate() {
             let (row, column) = (i / tensor.shape.1 + 1, i % tensor.shape.1 + 1);
             out.push_str(&format!("{},{row},{column},{value}\n", tensor.name));

@@ -9,12 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::model::Trained;
+use crate::store::Tensor;
 
 pub(super) fn write(trained: &Trained) -> Result<Vec<u8>, Error> {
-    let header = header(trained);
+    let tensors = trained.weights()?;
+    let header = header(trained, &tensors);
     let mut out = (header.len() as u64).to_le_bytes().to_vec();
     out.extend(header.as_bytes());
-    for tensor in &trained.tensors {
+    for tensor in &tensors {
         // A vector takes all bytes.
         let written = tensor.numbers.write(&mut out);
         written.map_err(|e| Error::Refused(e.to_string()))?;
@@ -22,7 +24,7 @@ pub(super) fn write(trained: &Trained) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-fn header(trained: &Trained) -> String {
+fn header(trained: &Trained, tensors: &[Tensor]) -> String {
     let model = &trained.model;
     let mut all = Map::new();
     let about = json!({
@@ -33,7 +35,7 @@ fn header(trained: &Trained) -> String {
     });
     all.insert("__metadata__".into(), about);
     let mut start = 0;
-    for t in &trained.tensors {
+    for t in tensors {
         let end = start + t.numbers.len() * t.numbers.width();
         let about = json!({
             "dtype": t.numbers.dtype(),

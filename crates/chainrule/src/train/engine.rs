@@ -117,7 +117,21 @@ impl<'a> Planned<'a> {
             learned: &[],
         };
         let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
-        Ok((x, Machine::new(Arc::new(plan), Arc::clone(&self.team))))
+        let mut machine = Machine::new(Arc::new(plan), Arc::clone(&self.team));
+        self.fix(&mut machine)?;
+        Ok((x, machine))
+    }
+
+    /// Gives what is neither data nor learned its value.
+    fn fix<T: Real>(&self, machine: &mut Machine<T>) -> Result<(), Error> {
+        for symbol in &self.module().symbols {
+            if let Some(value) = self.model.fixed(symbol, self.sizes)?
+                && machine.get(symbol.id).is_some()
+            {
+                machine.set(symbol.id, &value.data);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,11 +6,13 @@
 //! equal models give equal bytes. Deliberately absent: gradients, reading ONNX.
 
 mod build;
+mod matrices;
 mod network;
 mod outputs;
 mod prepare;
 mod primitives;
 mod proto;
+mod value;
 
 use chainrule_graph::syntax::ast::Precision;
 use prost::Message;
@@ -78,7 +80,7 @@ fn data(
     let Some(plan) = plan else {
         return Err(refused(&format!("the output depends on the target {shown}")));
     };
-    Ok(prepare::symbol(network.build(), &trained.preparation, plan, shown))
+    Ok(prepare::symbol(network.build, &trained.preparation, plan, shown))
 }
 
 fn model(trained: &Trained, graph: Graph) -> Model {

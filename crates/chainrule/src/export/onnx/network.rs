@@ -7,54 +7,32 @@
 //!
 //! Invariants: a constant stays 1×1 until something needs its entries ([`Value::wide`]); nothing
 //! adds over the rows of the data, so a row's output does not depend on the others. Deliberately
-//! absent: preparation (`prepare`), what the output means (`outputs`).
+//! absent: operations on whole matrices (`matrices`), preparation (`prepare`), what the output means
+//! (`outputs`).
 
 use std::collections::BTreeMap;
 
 use chainrule_graph::derived::{self, Derived};
 use chainrule_graph::expand::Purpose;
-use chainrule_graph::graph::{Axis, Block, Graph, Node, NodeId, Op, SymId};
+use chainrule_graph::graph::{Graph, Node, NodeId, Op, SymId};
 use chainrule_graph::shape::{Dim, Shape};
 use chainrule_graph::syntax::ast::Layout;
 
 use super::build::Build;
 use super::primitives::{self, Recipe};
 use super::proto::{self, Attribute};
+use super::value::{Extent, Found, ONE, OTHERS, Value, shared, spread, together};
 use crate::error::Error;
 use crate::model::{Trained, batch_dim, data_symbols};
 use crate::store::{Numbers, Tensor};
 
-/// A size of an example's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    Fixed(usize),
-    /// The number of rows, in files that write a batch as a matrix.
-    Rows,
-}
-
-const ONE: Extent = Extent::Fixed(1);
-
-/// A value in the making.
-#[derive(Clone, Debug)]
-struct Value {
-    name: String,
-    /// Rows and columns of the graph.
-    size: [Extent; 2],
-    /// Whether ONNX's tensor has that many; else it has 1, which serves all.
-    wide: [bool; 2],
-    each: bool,
-    /// Whether it is of type bool.
-    truth: bool,
-}
-
-/// Why something cannot be written: the reason, put behind the name of its equation.
-type Found = Result<Value, String>;
-
 pub(super) struct Network<'a> {
     trained: &'a Trained,
-    build: &'a mut Build,
+    pub(super) build: &'a mut Build,
     /// Prepared data by symbol: N rows.
     data: BTreeMap<SymId, String>,
+    /// What was learned or has a value.
+    weights: Vec<Tensor>,
     batch: Option<String>,
     graph: Graph,
     output: NodeId,
@@ -84,7 +62,8 @@ impl<'a> Network<'a> {
         let (data, values) = (BTreeMap::new(), BTreeMap::new());
         let batch = batch_dim(&model.module);
         let output = at[0];
-        Ok(Self { trained, build, data, batch, graph, output, named, values })
+        let weights = trained.weights()?;
+        Ok(Self { trained, build, data, weights, batch, graph, output, named, values })
     }
 
     /// Keys of the data symbols that the output needs, in the order of the file.
@@ -96,10 +75,6 @@ impl<'a> Network<'a> {
             nodes.any(|(_, node)| node.op == Op::Symbol(id))
         };
         all.filter(|s| reads(s.id)).map(|s| s.key.clone()).collect()
-    }
-
-    pub(super) fn build(&mut self) -> &mut Build {
-        self.build
     }
 
     /// Gives a data symbol its prepared rows, N×D.
@@ -219,8 +194,7 @@ impl<'a> Network<'a> {
 
     /// What was learned, in the file's own shape and under its own name.
     fn tensor(&mut self, name: &str, size: [Extent; 2]) -> Found {
-        let tensors = &self.trained.tensors;
-        let Some(tensor) = tensors.iter().find(|t| t.name == name) else {
+        let Some(tensor) = self.weights.iter().find(|t| t.name == name) else {
             return Err(format!("the model holds no value of {name}"));
         };
         let [Extent::Fixed(rows), Extent::Fixed(cols)] = size else {
@@ -240,7 +214,7 @@ impl<'a> Network<'a> {
     }
 
     /// The identity, and its size.
-    fn eye(&mut self, size: [Extent; 2]) -> Result<(String, usize), String> {
+    pub(super) fn eye(&mut self, size: [Extent; 2]) -> Result<(String, usize), String> {
         let Extent::Fixed(n) = size[0] else { return Err(OTHERS.into()) };
         let entry = |i: usize| f64::from(u8::from(i / n == i % n));
         let all: Vec<f64> = (0..n * n).map(entry).collect();
@@ -278,7 +252,7 @@ impl<'a> Network<'a> {
         Ok(together(name, a, size))
     }
 
-    fn number(&mut self, v: &Value) -> String {
+    pub(super) fn number(&mut self, v: &Value) -> String {
         let real = self.build.real();
         if v.truth { self.build.cast(&v.name, real) } else { v.name.clone() }
     }
@@ -287,140 +261,13 @@ impl<'a> Network<'a> {
         if v.truth { v.name.clone() } else { self.build.cast(&v.name, proto::BOOL) }
     }
 
-    // --- matrices
-
-    /// (A B)ᵀ = Bᵀ Aᵀ.
-    fn product(&mut self, a: &Value, b: &Value, size: [Extent; 2]) -> Found {
-        if a.size[1] == Extent::Rows {
-            return Err(OTHERS.into());
-        }
-        let (a, b) = (self.wide(a)?, self.wide(b)?);
-        let name = self.build.op("MatMul", &[&b.name, &a.name]);
-        Ok(Value { each: a.each || b.each, ..shared(name, size) })
-    }
-
-    fn transpose(&mut self, a: &Value, size: [Extent; 2]) -> Value {
-        let name = self.number(a);
-        let order = if a.each { vec![0, 2, 1] } else { vec![1, 0] };
-        let name =
-            self.build.with("Transpose", &[&name], vec![Attribute::ints("perm", order)]);
-        Value { wide: [a.wide[1], a.wide[0]], each: a.each, ..shared(name, size) }
-    }
-
-    fn reduce(&mut self, op: &str, axis: Axis, a: &Value, size: [Extent; 2]) -> Found {
-        // Rows of the graph are the last axis here.
-        let axes: &[i64] = match axis {
-            Axis::All => &[-2, -1],
-            Axis::Rows => &[-1],
-            Axis::Cols => &[-2],
-        };
-        let over = |k: usize, at: i64| axes.contains(&at) && a.size[k] == Extent::Rows;
-        if over(0, -1) || over(1, -2) {
-            return Err(OTHERS.into());
-        }
-        let a = self.wide(a)?;
-        let axes = self.build.ints(axes);
-        let name = self.build.op(op, &[&a.name, &axes]);
-        Ok(Value { each: a.each, ..shared(name, size) })
-    }
-
-    /// A column on the diagonal; picked, so that nothing infinite leaks beside it.
-    fn diagonal(&mut self, a: &Value, size: [Extent; 2]) -> Found {
-        let a = self.wide(a)?;
-        let (name, _) = self.eye(size)?;
-        self.on_diagonal(&name, &a, size)
-    }
-
-    fn diagonal_part(&mut self, a: &Value, size: [Extent; 2]) -> Found {
-        let a = self.wide(a)?;
-        let (name, _) = self.eye(a.size)?;
-        let kept = self.on_diagonal(&name, &a, a.size)?;
-        let axis = self.build.ints(&[-2]);
-        let name = self.build.op("ReduceSum", &[&kept.name, &axis]);
-        Ok(Value { each: a.each, ..shared(name, size) })
-    }
-
-    fn on_diagonal(&mut self, eye: &str, a: &Value, size: [Extent; 2]) -> Found {
-        let here = self.build.cast(eye, proto::BOOL);
-        let zero = self.build.number(0.0);
-        let name = self.build.op("Where", &[&here, &a.name, &zero]);
-        Ok(Value { each: a.each, ..shared(name, size) })
-    }
-
-    fn slice(&mut self, block: &Block, a: &Value, size: [Extent; 2]) -> Found {
-        let mut part = self.wide(a)?;
-        let starts = [self.extent(&block.row)?, self.extent(&block.col)?];
-        for (k, axis) in [(0, -1), (1, -2)] {
-            if size[k] == a.size[k] {
-                continue;
-            }
-            let (Extent::Fixed(from), Extent::Fixed(len)) = (starts[k], size[k]) else {
-                return Err(OTHERS.into());
-            };
-            if a.size[k] == Extent::Rows {
-                return Err(OTHERS.into());
-            }
-            let b = &mut *self.build;
-            let (start, end) = (b.ints(&[from as i64]), b.ints(&[(from + len) as i64]));
-            let axis = b.ints(&[axis]);
-            part.name = b.op("Slice", &[&part.name, &start, &end, &axis]);
-        }
-        Ok(Value { each: a.each, ..shared(part.name, size) })
-    }
-
-    fn stack(&mut self, a: &[Value], size: [Extent; 2]) -> Found {
-        if size[0] == Extent::Rows {
-            return Err(OTHERS.into());
-        }
-        let each = a.iter().any(|v| v.each);
-        let mut parts = Vec::new();
-        for v in a {
-            let v = self.wide(v)?;
-            parts.push(if each && !v.each { self.repeated(&v) } else { v.name });
-        }
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let name = self.build.with("Concat", &parts, vec![Attribute::int("axis", -1)]);
-        Ok(Value { each, ..shared(name, size) })
-    }
-
-    /// A shared value once per row.
-    fn repeated(&mut self, v: &Value) -> String {
-        let b = &mut *self.build;
-        let rows = b.rows().unwrap_or_default();
-        let ones = b.ints(&[1, 1]);
-        let shape = b.with("Concat", &[&rows, &ones], vec![Attribute::int("axis", 0)]);
-        b.op("Expand", &[&v.name, &shape])
-    }
-
-    /// The value as numbers with all its entries.
-    fn wide(&mut self, v: &Value) -> Found {
-        let name = self.number(v);
-        let mut out = Value { truth: false, name, ..v.clone() };
-        if v.wide == [true, true] {
-            return Ok(out);
-        }
-        let b = &mut *self.build;
-        let mut sizes = Vec::new();
-        for extent in [v.size[1], v.size[0]] {
-            sizes.push(match extent {
-                Extent::Fixed(n) => b.ints(&[n as i64]),
-                Extent::Rows => b.rows().unwrap_or_default(),
-            });
-        }
-        let axis = vec![Attribute::int("axis", 0)];
-        let shape = b.with("Concat", &[&sizes[0], &sizes[1]], axis);
-        out.name = b.op("Expand", &[&out.name, &shape]);
-        out.wide = [true, true];
-        Ok(out)
-    }
-
     // --- sizes
 
     fn size(&self, shape: &Shape) -> Result<[Extent; 2], String> {
         Ok([self.extent(&shape.rows)?, self.extent(&shape.cols)?])
     }
 
-    fn extent(&self, dim: &Dim) -> Result<Extent, String> {
+    pub(super) fn extent(&self, dim: &Dim) -> Result<Extent, String> {
         let dim = self.trained.model.module.dims.resolve(dim);
         let rows = |b: &String| dim == Dim::named(b);
         if self.batch.as_ref().is_some_and(rows) {
@@ -455,27 +302,6 @@ impl<'a> Network<'a> {
             _ => Err("the output is not one value per row of the data".into()),
         }
     }
-}
-
-const OTHERS: &str =
-    "it counts or adds over the rows, so a row's output would depend on the others";
-
-/// An entry by entry value of its arguments.
-fn together(name: String, a: &[Value], size: [Extent; 2]) -> Value {
-    let wide =
-        |k: usize| size[k] == ONE || a.iter().any(|v| v.wide[k] && v.size[k] == size[k]);
-    let each = a.iter().any(|v| v.each);
-    Value { wide: [wide(0), wide(1)], each, ..shared(name, size) }
-}
-
-/// The same entries in a larger shape: left to ONNX's broadcasting.
-fn spread(a: &Value, size: [Extent; 2]) -> Value {
-    let wide = |k: usize| size[k] == ONE || (a.wide[k] && a.size[k] == size[k]);
-    Value { size, wide: [wide(0), wide(1)], ..a.clone() }
-}
-
-fn shared(name: String, size: [Extent; 2]) -> Value {
-    Value { name, size, wide: [true, true], each: false, truth: false }
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f64> {
