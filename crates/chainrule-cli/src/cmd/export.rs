@@ -44,15 +44,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         return Err(Failure::Usage(format!("{}: {words}", path.display())));
     }
     trained.export(format, &path)?;
+    let shown = path.display().to_string();
+    let about = json!({ "file": shown, "format": format.name, "holds": format.holds });
     match screen.json {
-        true => screen.document(&json!({
-            "file": path.display().to_string(),
-            "format": format.name,
-            "holds": format.holds,
-        }))?,
-        false => {
-            screen.print(&format!("{}\n", report::clean(&path.to_string_lossy())))?
-        }
+        true => screen.document(&about)?,
+        false => screen.print(&format!("{}\n", report::clean(&shown)))?,
     }
     Ok(DONE)
 }
