@@ -255,7 +255,7 @@ fn every_kind_of_target_and_layer_is_the_same_in_onnxruntime() {
 /// Columns of every kind, two of them called like parts of the graph; rows with missing cells.
 fn mixed(n: usize, unseen: bool) -> Source {
     let x = columns(&rows(n));
-    let gap = |i: usize, every: usize| unseen && i % every == 0;
+    let gap = |i: usize, every: usize| unseen && i.is_multiple_of(every);
     let word = |i: usize, all: &[&'static str]| all[i * 7 % all.len()];
     let number = |c: usize, every: usize| -> Vec<f64> {
         (0..n).map(|i| if gap(i, every) { f64::NAN } else { x[c][i] }).collect()
