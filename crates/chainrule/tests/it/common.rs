@@ -139,7 +139,7 @@ impl Case {
         team: usize,
         m: usize,
     ) -> Machine<T> {
-        let mut machine = Machine::new(Arc::new(plan), Arc::new(Team::new(team)));
+        let mut machine = Machine::new(Arc::new(plan), Arc::new(Team::eager(team)));
         let rows: Vec<u32> = (0..m as u32).collect();
         machine.batch(m);
         for (&s, value) in &self.values {
