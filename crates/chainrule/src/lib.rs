@@ -5,6 +5,7 @@ pub mod check;
 pub mod data;
 mod error;
 pub mod explain;
+pub mod export;
 pub mod init;
 pub mod memory;
 pub mod metrics;

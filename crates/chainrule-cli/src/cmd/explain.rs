@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chainrule::explain::{
-    Answer, Answered, AskOptions, Reply, Report, Side, ask, with_rows,
+    Answer, Answered, AskOptions, Reply, Report, Side, ask, gradients_hold, with_rows,
 };
 use chainrule::graph::derived::derive;
 use chainrule::graph::diag::{Diagnostic, Severity, has_errors};
@@ -113,6 +113,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         return unreadable(args, source, loaded.diagnostics, screen);
     };
     let module = args.filled(module).map_err(Failure::about(&source, FINDINGS))?;
+    if args.ask.is_empty()
+        && let Err(wrong) = gradients_hold(&module)
+    {
+        return unreadable(args, source, vec![wrong], screen);
+    }
     let options = args.options();
     let questions = match args.ask.is_empty() {
         true => solution::questions(&module),

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod evaluate;
 mod explain;
+mod export;
 mod functions;
 mod man;
 mod new;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Measure a trained model on rows whose answer is known
     Evaluate(evaluate::Args),
+    /// Write a trained model in a format of others: weights, ONNX, CSV, equations
+    Export(export::Args),
     /// List the steps of the planned program
     Plan(plan::Args),
     /// Write a file to begin with
@@ -66,6 +69,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Train(args) => train::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
+        Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use chainrule::data::{self, Dataset};
-use chainrule::runs::{self, RunFolder};
+use chainrule::runs::{self, EventFile, RunFolder};
 use chainrule::train::{Control, Event, Why};
 use chainrule::{Error, Evaluation, Model, Options, Summary, Trained};
 use serde_json::{Value, json};
@@ -61,6 +61,9 @@ pub(crate) struct Args {
     /// Where run folders and models go
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
+    /// Write an event file for TensorBoard into this folder too
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
     /// Measure the training rows too, exactly, at the end
     #[arg(long)]
     eval_train: bool,
@@ -96,7 +99,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let loaded = model.load_data().map_err(&located)?;
     args.say_data(&loaded, screen);
     interrupt::listen();
-    let mut job = Job { args, model: &model, path: &path, folder: None, failed: None };
+    let (folder, events, failed) = (None, None, None);
+    let mut job = Job { args, model: &model, path: &path, folder, events, failed };
     let trained = job.train(&loaded, screen).map_err(&located)?;
     job.close(&trained, &loaded, screen)
 }
@@ -138,6 +142,7 @@ struct Job<'a> {
     model: &'a Model,
     path: &'a Path,
     folder: Option<RunFolder>,
+    events: Option<EventFile>,
     /// Why the folder could not be written; it stops the training.
     failed: Option<Error>,
 }
@@ -177,7 +182,8 @@ impl Job<'_> {
             },
             _ => Ok(()),
         };
-        if let Err(error) = written {
+        let told = |()| self.events.as_mut().map_or(Ok(()), |e| e.tell(event));
+        if let Err(error) = written.and_then(told) {
             self.failed.get_or_insert(error);
         }
         match self.failed.is_some() || interrupt::asked() {
@@ -194,6 +200,8 @@ impl Job<'_> {
             metric: begin.metric,
         };
         self.folder = Some(RunFolder::create(&self.args.out, &stem, &setup)?);
+        let folder = self.args.tensorboard.as_deref();
+        self.events = folder.map(EventFile::create).transpose()?;
         Ok(())
     }
 
@@ -236,6 +244,9 @@ impl Job<'_> {
             })?;
             document["model"] = json!(model.display().to_string());
             document["run"] = json!(run.display().to_string());
+        }
+        if let Some(events) = self.events {
+            document["events"] = json!(events.finish()?.display().to_string());
         }
         document["epochs"] = json!(trained.history());
         match screen.json {
@@ -302,7 +313,7 @@ fn shown(trained: &Trained, text: &str, document: &Value, quiet: bool) -> String
         false => curve::draw(trained.history()),
     };
     out.push_str(&report::clean(text));
-    for (word, key) in [("model", "model"), ("run", "run")] {
+    for (word, key) in [("model", "model"), ("run", "run"), ("events", "events")] {
         if let Some(path) = document[key].as_str() {
             out.push_str(&format!("{word}: {}\n", report::clean(path)));
         }

@@ -56,6 +56,9 @@ pub struct SymbolPlan {
     pub form: Form,
     /// Its columns, in order.
     pub columns: Vec<ColumnPlan>,
+    /// Whether they are entries of arrays (IDX, .npy, memory), whose names were made up.
+    #[serde(default)]
+    pub array: bool,
 }
 
 /// What the entries of a symbol are.
@@ -168,7 +171,8 @@ impl Kind {
         }
     }
 
-    fn steps(&self) -> &[Step] {
+    /// What is done to its number, in order.
+    pub(crate) fn steps(&self) -> &[Step] {
         match self {
             Self::Number { steps, .. } | Self::Ordinal { steps, .. } => steps,
             Self::Category { .. } | Self::Class { .. } => &[],

@@ -763,8 +763,12 @@ fn needs_gradient(a: &Asked) -> bool {
     derives || !matches!(a.when, When::Unsaid | When::At(0))
 }
 
-/// The gradients of the objective against differences at made-up numbers.
-fn gradients_hold(m: &Module) -> Result<(), Diagnostic> {
+/// The gradients of the objective against differences at made-up numbers: nothing that rests
+/// on a derivative is shown before this has been seen to hold.
+///
+/// # Errors
+/// M3 with the symbol whose gradient is wrong.
+pub fn gradients_hold(m: &Module) -> Result<(), Diagnostic> {
     match derive(m) {
         Ok(d) => verify::gradient(m, &d, 0).map_err(|d| *d),
         // Without an objective there is nothing to hold a derivative against here.

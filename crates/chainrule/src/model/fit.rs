@@ -30,6 +30,14 @@ pub(super) fn fit(
     }
 }
 
+/// Numbers in the precision of a model's runs.
+pub(crate) fn numbers(model: &Model, values: &[f64]) -> Numbers {
+    match model.settings.precision {
+        Precision::F32 => f32::numbers(values),
+        Precision::F64 => f64::numbers(values),
+    }
+}
+
 /// The number type of a run, as it is stored.
 pub(super) trait Number: Real {
     fn numbers(values: &[f64]) -> Numbers;

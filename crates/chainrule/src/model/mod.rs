@@ -31,7 +31,7 @@
 
 mod evaluate;
 mod fit;
-mod names;
+pub(crate) mod names;
 mod options;
 mod overrides;
 mod predict;
@@ -44,13 +44,17 @@ use std::path::{Path, PathBuf};
 
 use chainrule_graph::derived::{Derived, derive};
 use chainrule_graph::diag::Diagnostic;
-use chainrule_graph::module::Module;
+use chainrule_graph::graph::{Node, Op};
+use chainrule_graph::module::{Module, Symbol};
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::Role;
 use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
+use chainrule_graph::value::Mat;
+use chainrule_graph::verify;
 
 use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
+use crate::init;
 use crate::train::{self, Control, Event, Measure, Settings};
 
 pub use evaluate::Evaluation;
@@ -110,6 +114,8 @@ impl Model {
         let settings = Settings::of(&spec, module.precision)?;
         train::check_rule(&module, &settings)?;
         let derived = derive(&module).map_err(Error::Diagnostics)?;
+        verify::gradient(&module, &derived, 0)
+            .map_err(|wrong| Error::Diagnostics(vec![*wrong]))?;
         let (text, folder) = (text.to_owned(), folder.to_owned());
         let remarks = loaded.diagnostics;
         Ok(Self { text, folder, module, derived, options, settings, remarks })
@@ -210,6 +216,31 @@ impl Model {
                 data::prepare(&spec, &symbols, table, self.settings.seed)
             }
         }
+    }
+
+    /// The value of a symbol that is neither data nor learned: what `:=` says, or the start of a
+    /// parameter that `trainable:` leaves out.
+    pub(crate) fn fixed(
+        &self,
+        symbol: &Symbol,
+        sizes: &Sizes,
+    ) -> Result<Option<Mat>, Error> {
+        let learned = self.module.trainable.contains(&symbol.id);
+        let data = matches!(symbol.role, Role::Input | Role::Target);
+        if learned || data || symbol.key == WEIGHT || !self.reads(symbol) {
+            return Ok(None);
+        }
+        if symbol.role == Role::None && symbol.value.is_none() {
+            let field = symbol.shown.clone();
+            let message = "has no value: write `:=`, or declare it as input or param";
+            return Err(Error::Usage { field, message: message.into() });
+        }
+        Ok(Some(init::start(symbol, sizes, self.settings.seed)?.value))
+    }
+
+    fn reads(&self, symbol: &Symbol) -> bool {
+        let of_it = |n: &Node| n.op == Op::Symbol(symbol.id);
+        self.derived.graph.iter().any(|(_, n)| of_it(n))
     }
 
     /// Trains on a table.

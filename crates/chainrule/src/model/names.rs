@@ -11,7 +11,7 @@ use chainrule_graph::syntax::{self, canonical};
 
 /// What a name takes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     /// A dimension: a whole number.
     Size,
     /// `where act = relu`: a function.
@@ -23,13 +23,13 @@ pub(super) enum Slot {
 }
 
 /// All of them.
-pub(super) struct Names {
+pub(crate) struct Names {
     all: Vec<(Name, Slot)>,
     functions: Vec<String>,
 }
 
 impl Names {
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let file = syntax::parse(text, &is_shipped, &[]).file;
         let mut out = Self { all: Vec::new(), functions: Vec::new() };
         let dims = declared(&file);
@@ -56,21 +56,21 @@ impl Names {
     }
 
     /// Canonical name and slot of what was typed.
-    pub(super) fn slot(&self, typed: &str) -> Option<(&str, &Slot)> {
+    pub(crate) fn slot(&self, typed: &str) -> Option<(&str, &Slot)> {
         let key = canonical(typed);
         let (name, slot) = self.all.iter().find(|(n, _)| n.key == key)?;
         Some((&name.key, slot))
     }
 
-    pub(super) fn shown(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|(n, _)| n.written.as_str())
     }
 
-    pub(super) fn is_function(&self, name: &str) -> bool {
+    pub(crate) fn is_function(&self, name: &str) -> bool {
         is_shipped(name) || self.functions.iter().any(|f| f == name)
     }
 
-    pub(super) fn near_function(&self, name: &str) -> Option<String> {
+    pub(crate) fn near_function(&self, name: &str) -> Option<String> {
         let shipped: &Functions = chainrule_graph::prelude::functions();
         let shipped = shipped.all.iter().map(|f| f.name.written.as_str());
         let own = self.functions.iter().map(String::as_str);
@@ -78,7 +78,8 @@ impl Names {
     }
 }
 
-fn is_shipped(name: &str) -> bool {
+/// Whether the name is a function that a file need not define.
+pub(crate) fn is_shipped(name: &str) -> bool {
     let shipped: &Functions = chainrule_graph::prelude::functions();
     lower::is_builtin(name) || shipped.find(name).is_some()
 }

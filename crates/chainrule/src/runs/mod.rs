@@ -8,6 +8,7 @@
 
 mod curves;
 mod record;
+mod tensorboard;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -21,6 +22,7 @@ use crate::train::Epoch;
 
 pub use curves::curves;
 pub use record::{Recorded, record};
+pub use tensorboard::EventFile;
 
 /// A run folder in the making; it is taken away again unless [`RunFolder::finish`] is reached.
 #[derive(Debug)]

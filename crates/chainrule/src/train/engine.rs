@@ -133,7 +133,21 @@ impl<'a> Planned<'a> {
             Purpose::Evaluate | Purpose::Forward => (0, 0),
         };
         memory::fits(&plan, size_of::<T>(), states, copies)?;
-        Ok((x, Machine::new(Arc::new(plan), Arc::clone(&self.team))))
+        let mut machine = Machine::new(Arc::new(plan), Arc::clone(&self.team));
+        self.fix(&mut machine)?;
+        Ok((x, machine))
+    }
+
+    /// Gives what is neither data nor learned its value.
+    fn fix<T: Real>(&self, machine: &mut Machine<T>) -> Result<(), Error> {
+        for symbol in &self.module().symbols {
+            if let Some(value) = self.model.fixed(symbol, self.sizes)?
+                && machine.get(symbol.id).is_some()
+            {
+                machine.set(symbol.id, &value.data);
+            }
+        }
+        Ok(())
     }
 }
 

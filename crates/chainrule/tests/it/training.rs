@@ -555,3 +555,24 @@ fn a_run_is_kept_whole_or_not_at_all() {
     assert_eq!(error.unwrap_err().exit_status(), 3);
     assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors"]);
 }
+
+#[test]
+fn what_is_not_learned_has_its_value_in_training_and_prediction() {
+    let text = "input x : 1\ntarget y : 1\nparam w : 1 = 0, b : 1 = 5\ntrainable: w\n\
+                c := 2\nŷ = c w x + b\nL = mse(y, ŷ)\nminimize mean(L)\n\
+                train: sgd(lr = 0.05), batch full, epochs 200";
+    let model = Model::parse(text).unwrap();
+    let data = table(&[("x", 1, &[-1.0, 1.0]), ("y", 1, &[-1.0, 11.0])]).unwrap();
+    let trained = model.fit(&data, &mut |_| Control::Continue).unwrap();
+    let p = trained.predict(&[0.0, 1.0]).unwrap();
+    // ŷ = 2·3·x + 5 passes through both points.
+    assert!((p.row(0)[0] - 5.0).abs() < 1e-4, "{:?}", p.values);
+    assert!((p.row(1)[0] - 11.0).abs() < 1e-3, "{:?}", p.values);
+    let folder = tempfile::tempdir().unwrap();
+    trained.save(folder.path().join("m")).unwrap();
+    let again = Trained::load(folder.path().join("m")).unwrap();
+    assert_eq!(again.predict(&[0.0, 1.0]).unwrap().values, p.values);
+    let open = text.replace("c := 2", "c : 1");
+    let said = Model::parse(&open).unwrap().fit(&data, &mut |_| Control::Continue);
+    assert!(said.unwrap_err().to_string().contains("c: has no value"));
+}
