@@ -144,7 +144,9 @@ fn a_broken_derivative_rule_fails_the_solution_the_check_and_the_golden_training
         ("gelu", "0.5 (1 + erf(z / sqrt(2)))"),
         ("sigmoid", "sigmoid(z) (1 + sigmoid(z))"),
     ];
-    for ((golden, line), (function, derivative)) in ALL.iter().zip(kept.lines()).zip(slips) {
+    for ((golden, line), (function, derivative)) in
+        ALL.iter().zip(kept.lines()).zip(slips)
+    {
         let whole = module(golden.text);
         let fine = derive(&whole).expect("derives");
         assert!(verify::gradient(&whole, &fine, 0).is_ok(), "{function}");
