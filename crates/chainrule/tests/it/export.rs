@@ -78,7 +78,7 @@ fn network(body: &str, precision: &str) -> String {
     format!(
         "input x : 1\ntarget y : 1\nparam W : 3×1 = 1, V : 1×3 = 1\n{body}\n\
          L = mse(y, ŷ)\nminimize mean(L)\nprecision: {precision}\n\
-         train: sgd(lr = 0), batch full, epochs 1"
+         train: sgd(lr = 1e-30), batch full, epochs 1"
     )
 }
 
