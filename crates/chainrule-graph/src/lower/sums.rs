@@ -397,6 +397,10 @@ impl Lowerer<'_> {
         let s = self.shape(base);
         if subs.len() == 1 && s.rows.is_one() && !s.cols.is_one() {
             x = self.g.transpose(x);
+        } else if subs.len() == 1 && !self.dims.unify(&s.cols, &Dim::ONE) {
+            let text = format!("an element of {s} has two indices, found one");
+            let d = Diagnostic::error(Code::S3, span, text);
+            return self.error(d.hint("write row and column, such as `a_ij` or `a[i, 1]`"));
         }
         let places: Vec<Option<usize>> = subs
             .iter()

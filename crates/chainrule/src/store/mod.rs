@@ -22,14 +22,12 @@ use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::limits::HEADER;
 
 pub(crate) use aside::write_aside;
 
 /// The newest format that is written and read here.
 pub const FORMAT: u32 = 1;
-
-/// More than any header has; a length beyond it is damage, not a model.
-const LONGEST_HEADER: u64 = 64 << 20;
 
 /// The places of the checksum, while it is made.
 const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -202,7 +200,7 @@ fn check_whole(bytes: &[u8]) -> Result<serde_json::Value, String> {
     let cut = || "it is cut short".to_owned();
     let length = bytes.first_chunk::<8>().ok_or_else(cut)?;
     let length = u64::from_le_bytes(*length);
-    if length > LONGEST_HEADER {
+    if length > HEADER as u64 {
         return Err("it is no safetensors file, or its first bytes are damaged".into());
     }
     let end = 8 + length as usize;
