@@ -269,6 +269,13 @@ impl<T: Real> Machine<T> {
         Some(self.arena()[look.offset].to_f64())
     }
 
+    /// The entries of a kept node's value, of one example; 0 if it is not kept.
+    #[must_use]
+    pub fn width(&self, node: NodeId) -> usize {
+        let look = self.plan.values.get(&node).map(|view| self.look(view));
+        look.map_or(0, |look| look.size[1] * look.size[2])
+    }
+
     /// A kept value where it lies, if examples and rows lie one after the other.
     #[must_use]
     pub fn slice(&self, node: NodeId) -> Option<&[T]> {

@@ -98,6 +98,12 @@ impl<'a> Planned<'a> {
         Ok(rules.iter().map(|r| r.states.len()).max().unwrap_or(0))
     }
 
+    /// The same without data: nothing is an index.
+    pub(crate) fn plain(model: &'a Model, sizes: &'a Sizes) -> Self {
+        let team = Arc::new(Team::new(model.options.team()));
+        Self { model, sizes, team, index: Vec::new() }
+    }
+
     fn module(&self) -> &'a Module {
         &self.model.module
     }
@@ -169,6 +175,11 @@ impl<T: Real> Meter<T> {
         let norms = planned.module().norms.len() as u32;
         let sites = (0..norms).flat_map(|s| [(s, false), (s, true)]).collect();
         Ok(Self { x, machine, sites })
+    }
+
+    /// The machine, and the node of its output.
+    pub(crate) fn into_parts(self) -> (Machine<T>, Option<NodeId>) {
+        (self.machine, self.x.output)
     }
 
     pub(crate) fn figures(&self) -> Done {
