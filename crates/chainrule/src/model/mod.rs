@@ -51,7 +51,7 @@ use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
 
 use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
-use crate::train::{self, Control, Event, Measure, Settings};
+use crate::train::{self, Control, Course, Event, Measure, Settings};
 
 pub use evaluate::Evaluation;
 pub use options::Options;
@@ -245,8 +245,21 @@ impl Model {
         preparation: &Preparation,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
+        let course = Course::default();
+        self.fit_course(train, watched, preparation, course, on_event)
+    }
+
+    /// As [`Model::fit_prepared`], from where and to where the course says.
+    pub(crate) fn fit_course(
+        &self,
+        train: &Dataset,
+        watched: Option<&Dataset>,
+        preparation: &Preparation,
+        course: Course<'_>,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
         self.settings.check()?;
-        fit::fit(self, train, watched, preparation, on_event)
+        fit::fit(self, train, watched, preparation, course, on_event)
     }
 }
 

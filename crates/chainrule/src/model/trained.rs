@@ -9,13 +9,12 @@ use std::path::Path;
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Layout, Precision};
 
-use super::fit::Number;
 use super::{Model, data_symbols, stored};
 use crate::data::{Dataset, Preparation};
 use crate::error::Error;
 use crate::metrics::Baseline;
 use crate::plan::Purpose;
-use crate::store::{Numbers, Tensor};
+use crate::store::{Number, Numbers, Tensor};
 use crate::train::{EVALUATION_ROWS, End, Epoch, Fed, Meter, Planned};
 
 /// A network with its weights and its preprocessing.

@@ -274,6 +274,25 @@ impl<T: Real> Machine<T> {
         Some(self.read(&look))
     }
 
+    /// A learned symbol's entries, row by row, out of numbers that lie as the parameters do
+    /// (a part of the states, a copy).
+    #[must_use]
+    pub fn unpacked(&self, s: SymId, region: &[T]) -> Option<Vec<f64>> {
+        let look = self.look(self.plan.symbols.get(&s)?);
+        Some(look.entries().map(|at| region[at].to_f64()).collect())
+    }
+
+    /// The way back.
+    ///
+    /// # Panics
+    /// If there are fewer values than entries.
+    pub fn pack(&self, s: SymId, values: &[T], region: &mut [T]) {
+        let Some(view) = self.plan.symbols.get(&s) else { return };
+        for (n, at) in self.look(view).entries().enumerate() {
+            region[at] = values[n];
+        }
+    }
+
     /// A running mean (false) or variance (true) of a batch-norm site.
     #[must_use]
     pub fn running(&self, site: u32, variance: bool) -> Option<Vec<f64>> {

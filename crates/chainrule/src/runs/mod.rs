@@ -94,7 +94,7 @@ impl RunFolder {
     pub fn record(&mut self, epoch: &Epoch) -> Result<(), Error> {
         self.epochs.push(epoch.clone());
         let path = || self.path.join("epochs.csv");
-        let written = self.log.write_all(line(epoch).as_bytes());
+        let written = self.log.write_all(epoch.line().as_bytes());
         written.map_err(|source| Error::Write { path: path(), source })
     }
 
@@ -180,25 +180,6 @@ fn header(metric: Option<&str>) -> String {
     format!(
         "epoch,step,train_objective,train_loss,train_{metric},held_out_loss,\
          held_out_{metric},lr,gradient_norm,best,seconds\n"
-    )
-}
-
-/// One line; an empty field is a figure that there is not.
-fn line(e: &Epoch) -> String {
-    let or_empty = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
-    format!(
-        "{},{},{},{},{},{},{},{},{},{},{:.3}\n",
-        e.epoch,
-        e.step,
-        e.objective,
-        e.loss,
-        or_empty(e.metric),
-        or_empty(e.held_loss),
-        or_empty(e.held_metric),
-        or_empty(e.lr),
-        or_empty(e.gradient),
-        u8::from(e.best),
-        e.seconds
     )
 }
 

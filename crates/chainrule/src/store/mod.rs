@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use chainrule_kernels::Real;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
@@ -98,6 +99,33 @@ impl Numbers {
                 )
             }),
         }
+    }
+}
+
+/// The number type of a run, as it is stored.
+pub(crate) trait Number: Real {
+    fn numbers(values: &[f64]) -> Numbers;
+    /// `None` if they are of the other type.
+    fn values(numbers: &Numbers) -> Option<Vec<Self>>;
+}
+
+impl Number for f32 {
+    fn numbers(values: &[f64]) -> Numbers {
+        Numbers::F32(values.iter().map(|&v| v as f32).collect())
+    }
+
+    fn values(numbers: &Numbers) -> Option<Vec<Self>> {
+        if let Numbers::F32(v) = numbers { Some(v.clone()) } else { None }
+    }
+}
+
+impl Number for f64 {
+    fn numbers(values: &[f64]) -> Numbers {
+        Numbers::F64(values.to_vec())
+    }
+
+    fn values(numbers: &Numbers) -> Option<Vec<Self>> {
+        if let Numbers::F64(v) = numbers { Some(v.clone()) } else { None }
     }
 }
 
