@@ -8,7 +8,7 @@ use chainrule_graph::functions::Functions;
 use chainrule_graph::lower::Override;
 use chainrule_graph::module::Module;
 use chainrule_graph::optimizer;
-use chainrule_graph::syntax::ast::{Arg, OptimizerCall, Precision, TrainSpec};
+use chainrule_graph::syntax::ast::{Arg, Every, OptimizerCall, Precision, TrainSpec};
 use chainrule_graph::syntax::settings::nearest;
 
 use crate::error::Error;
@@ -23,6 +23,9 @@ pub struct Options {
     /// Threads that work together; 0 stands for as many as the machine has. Results do not depend
     /// on it.
     pub threads: usize,
+    /// How often a run is saved on the way, in place of what the file says. Results do not depend
+    /// on it.
+    pub checkpoint: Option<Every>,
 }
 
 impl Options {
@@ -37,6 +40,13 @@ impl Options {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Saved this often on the way.
+    #[must_use]
+    pub fn checkpoint(mut self, every: Every) -> Self {
+        self.checkpoint = Some(every);
         self
     }
 

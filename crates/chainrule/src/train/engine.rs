@@ -308,6 +308,19 @@ pub(crate) fn check_rule(module: &Module, settings: &Settings) -> Result<(), Err
     rules(module, settings, &[]).map(|_| ())
 }
 
+/// Whether the settings' optimiser reads T.
+pub(crate) fn depends_on_total(
+    module: &Module,
+    settings: &Settings,
+) -> Result<bool, Error> {
+    let call = schedule::unfold(&settings.optimizer, &module.functions)?;
+    let rule = optimizer::rule(&module.functions, &call, true);
+    let rule = rule.map_err(Error::Diagnostics)?;
+    let mut roots = rule.new_states.clone();
+    roots.push(rule.new_theta);
+    Ok(rule.graph.reachable(&roots)[rule.total.0 as usize])
+}
+
 /// The rule with weight decay, and the one without for what `decay` does not name.
 fn rules(
     module: &Module,

@@ -187,6 +187,7 @@ pub struct End {
     pub steps: u64,
     /// The epoch whose weights are kept; 0 for the start.
     pub kept: usize,
-    /// Seconds of training.
+    /// Seconds of training; 0 for a network from a file, which does not keep them.
+    #[serde(default)]
     pub seconds: f64,
 }

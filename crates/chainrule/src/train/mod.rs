@@ -24,7 +24,7 @@ use crate::data::Dataset;
 use score::Tally;
 
 use engine::{Done, StepAt};
-pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule};
+pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule, depends_on_total};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
 pub(crate) use feed::{Fed, mean_weight};
 pub use score::Measure;
