@@ -7,6 +7,7 @@ mod bad_input;
 mod check;
 mod explain;
 mod listing;
+mod lost;
 mod new;
 mod output;
 mod plan;

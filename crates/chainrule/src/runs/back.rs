@@ -94,7 +94,7 @@ impl Run {
         }
         set.append(&mut options.set);
         options.set = set;
-        let folder = self.path.join(self.setting::<PathBuf>("folder")?);
+        let folder = self.origin()?;
         Model::parse_in(&self.equations, &folder, options)
     }
 
@@ -103,7 +103,7 @@ impl Run {
     /// # Errors
     /// [`Error::Mismatch`] naming the file; [`Error::Read`] for data that is gone.
     pub fn unchanged(&self) -> Result<(), Error> {
-        let folder = self.path.join(self.setting::<PathBuf>("folder")?);
+        let folder = self.origin()?;
         if let Some(name) = self.setting::<Option<String>>("file")? {
             let file = folder.join(name);
             // The run has its own copy: a file that is gone is no other file.
@@ -146,12 +146,37 @@ impl Run {
         &self.settings
     }
 
+    /// The folder of the `.chain` file.
+    fn origin(&self) -> Result<PathBuf, Error> {
+        let way = self.path.join(self.setting::<PathBuf>("folder")?);
+        let short = shortened(&way);
+        // `a/b/..` is `a` unless `b` is a link.
+        let same = |p: &Path| p.canonicalize().ok();
+        let ends = if short.as_os_str().is_empty() { Path::new(".") } else { &short };
+        Ok(if same(ends).is_some() && same(ends) == same(&way) { short } else { way })
+    }
+
     fn setting<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
         serde_json::from_value(self.settings[name].clone()).map_err(|e| Error::Corrupt {
             path: self.path.join("settings.json"),
             what: format!("{name}: {e}"),
         })
     }
+}
+
+/// A path without steps down and up again.
+fn shortened(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        let last = out.components().next_back();
+        match (part, last) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            _ => out.push(part),
+        }
+    }
+    out
 }
 
 /// The way from one folder to another; the whole path where there is none.

@@ -10,6 +10,7 @@ mod mutations;
 mod outside;
 mod planned;
 mod random;
+mod resume;
 mod runs;
 mod shared_data;
 mod suite;
