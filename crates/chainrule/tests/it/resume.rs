@@ -421,7 +421,8 @@ fn the_threads_change_no_bit_of_five_networks_and_three_optimisers() {
 
 #[test]
 fn a_run_that_turns_non_finite_does_so_in_pieces_too() {
-    let project = Project::new("exp(W1 x + b1)", "sgd(lr = 0.4), batch 7, epochs 40");
+    let project =
+        Project::new("exp(W1 x + b1)", "sgd(lr = 0.01 · 1.2^t), batch 7, epochs 40");
     let (whole, steps) = project.whole();
     let run = Run::open(&whole).unwrap();
     assert!(matches!(run.end().unwrap().why, Why::NotFinite { .. }), "{:?}", run.end());
