@@ -76,7 +76,7 @@ fn a_run_killed_at_random_moments_ends_with_the_bits_of_one_never_killed() {
     assert_eq!(train(&place, &["t.chain", "--out", "whole"]).status, 0);
     let whole = begun.elapsed().as_millis() as u64;
     let want = left(&place, "whole/t-1");
-    let mut random = 12345_u64;
+    let (mut random, mut all) = (12345_u64, 0);
     for turn in 1..=kills() {
         let (out, run) = ("killed", format!("killed/t-{turn}"));
         let mut args = vec!["train", "t.chain", "--quiet", "--out", out];
@@ -94,10 +94,12 @@ fn a_run_killed_at_random_moments_ends_with_the_bits_of_one_never_killed() {
             signal_if_there(&mut child);
             args = vec!["train", "--resume", &run, "--quiet"];
         }
+        all += killed;
         let ran = place.run(&args);
         assert_eq!(ran.status, 0, "turn {turn}, killed {killed} times: {ran:?}");
         assert!(left(&place, &run) == want, "turn {turn}, killed {killed} times");
     }
+    assert!(all > 0, "each was over before it could be killed");
 }
 
 #[cfg(unix)]

@@ -300,6 +300,13 @@ impl<T: Real> Machine<T> {
         Some(self.read(&look))
     }
 
+    /// Puts a running statistic behind what is there, in the number type of the run.
+    pub fn copy_running(&self, site: u32, variance: bool, into: &mut Vec<T>) {
+        if let Some(view) = self.plan.running.get(&(site, variance)) {
+            into.extend(self.look(view).entries().map(|at| self.arena()[at]));
+        }
+    }
+
     /// Sets a running statistic.
     pub fn set_running(&mut self, site: u32, variance: bool, values: &[f64]) {
         if let Some(view) = self.plan.running.get(&(site, variance)) {

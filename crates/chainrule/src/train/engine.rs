@@ -173,8 +173,7 @@ impl<T: Real> Meter<T> {
         into.clear();
         into.extend_from_slice(self.machine.parameters());
         for &(site, variance) in &self.sites {
-            let values = self.machine.running(site, variance).unwrap_or_default();
-            into.extend(values.into_iter().map(T::from_f64));
+            self.machine.copy_running(site, variance, into);
         }
     }
 
