@@ -15,21 +15,19 @@
 //! working memory at the end of the block.
 
 use crate::apply::{Place, apply};
-use crate::arena::{Base, Slot, apart, same_or_apart};
-use crate::program::{Access, FusedCall, Program};
+use crate::arena::{Base, Region, Slot, Touched, apart, same_or_apart};
+use crate::program::{Access, Program};
 use crate::rng::{Draws, MANY, philox_many};
 use crate::schedule::{Op, Step};
 use crate::scratch;
+use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
-use crate::team::Team;
-use std::ops::Range;
+use std::sync::Arc;
 
 /// Elements of a block: 2 KiB of f32, so that a dozen registers stay in 32 KiB.
 pub(crate) const BLOCK: usize = 512;
 /// Rows narrower than this are run together as one long row.
 const NARROW: usize = 128;
-/// Instructions times elements below which waking the team costs more than it brings.
-const FORK: usize = 128 * 1024;
 
 /// How one operand follows the blocks.
 #[derive(Clone, Copy, PartialEq)]
@@ -46,103 +44,196 @@ enum Follow {
     SpreadCol,
 }
 
-/// One part of a call, and the working memory of the thread that runs it.
+/// A pass, and the working memory of the thread that runs it.
 struct Run<'a, T> {
     layout: Layout<'a, T>,
-    parts: usize,
-    part: usize,
     memory: *mut u8,
 }
 
-/// One call, checked and laid out.
+/// One pass, checked and laid out.
 struct Layout<'a, T> {
     base: Base<T>,
-    program: &'a Program,
-    call: FusedCall<'a, T>,
+    call: &'a Pass<T>,
+    key: [u64; 2],
     /// Rows and columns as they are walked: 1 × rows·cols where narrow.
     rows: usize,
     cols: usize,
     /// Elements of a block along a row.
     block: usize,
+}
+
+/// A program with its places and numbers, ready to be run.
+#[derive(Clone, Debug)]
+pub struct Pass<T> {
+    pub(crate) program: Arc<Program>,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) inputs: Vec<Slot>,
+    pub(crate) outputs: Vec<Slot>,
+    pub(crate) consts: Vec<T>,
+    first_row: u64,
+    /// Walked as one long row.
+    flat: bool,
     /// Bit i: output i is written where it lies; else from working memory.
     direct: u64,
-    flat: bool,
 }
 
-/// Runs a program; see [`crate::Real::fused`].
-pub(crate) fn fused<T: Forms>(
-    team: &Team,
-    isa: Isa,
-    arena: &mut [T],
-    program: &Program,
-    call: &FusedCall<'_, T>,
-) {
-    check(arena.len(), program, call);
-    if call.rows == 0 || call.cols == 0 {
-        return;
+impl<T: Copy> Pass<T> {
+    /// A pass of `program` over rows × cols. Row, Col and Scalar inputs lie as 1×cols,
+    /// rows×1, 1×1; an output lies apart from all inputs and outputs, or is the very same
+    /// slot as a `Full` input.
+    pub fn new(
+        program: Arc<Program>,
+        (rows, cols): (usize, usize),
+        inputs: Vec<Slot>,
+        outputs: Vec<Slot>,
+        consts: Vec<T>,
+    ) -> Pass<T> {
+        let (first_row, flat, direct) = (0, false, 0);
+        let pass = Pass {
+            program,
+            rows,
+            cols,
+            inputs,
+            outputs,
+            consts,
+            first_row,
+            flat,
+            direct,
+        };
+        pass.settled()
     }
-    let flat = is_flat(program, call);
-    let (rows, cols) =
-        if flat { (1, call.rows * call.cols) } else { (call.rows, call.cols) };
-    let layout = Layout {
-        base: Base(arena.as_mut_ptr()),
-        program,
-        call: *call,
-        rows,
-        cols,
-        block: if flat { flat_block(call.cols) } else { BLOCK },
-        direct: direct_outputs(program, call),
-        flat,
-    };
-    let work = program.schedule.steps.len() * rows * cols;
-    let parts = if work < FORK { 1 } else { layout.units().min(team.threads()) };
-    team.run(parts, &|part| {
-        scratch::with(layout.bytes(), |memory| {
-            let run = Run { layout, parts, part, memory };
-            // SAFETY: all places were checked; parts write different blocks.
-            unsafe { T::dispatch(isa, &run) }
-        });
-    });
+
+    /// With what follows from the places.
+    fn settled(mut self) -> Pass<T> {
+        self.flat = is_flat(&self);
+        self.direct = direct_outputs(&self);
+        self
+    }
+
+    fn draws(&self) -> bool {
+        self.program.schedule.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)))
+    }
+
+    /// The same with inputs and outputs that begin elsewhere.
+    fn moved(
+        &self,
+        input: impl Fn(Access) -> fn(&Slot, usize) -> Slot,
+        by: usize,
+    ) -> Pass<T> {
+        let inputs = self.inputs.iter().zip(&self.program.inputs);
+        let inputs = inputs.map(|(slot, access)| input(*access)(slot, by)).collect();
+        let outputs = self.outputs.iter().map(|slot| input(Access::Full)(slot, by));
+        Pass { inputs, outputs: outputs.collect(), ..self.clone() }
+    }
 }
 
-/// # Panics
-/// If an operand is missing, leaves the arena, or overlaps an output.
-fn check<T>(len: usize, program: &Program, call: &FusedCall<'_, T>) {
-    let (rows, cols) = (call.rows, call.cols);
-    assert_eq!(call.inputs.len(), program.inputs.len(), "inputs of a fused program");
-    assert_eq!(call.outputs.len(), program.outputs.len(), "outputs of a fused program");
-    assert!(call.outputs.len() <= 64, "a fused program has at most 64 outputs");
-    assert!(call.consts.len() >= program.schedule.consts, "constants of a fused program");
-    for (slot, access) in call.inputs.iter().zip(&program.inputs) {
-        let (rows, cols) = access.shape(rows, cols);
-        slot.check(rows, cols, len);
-    }
-    for (i, out) in call.outputs.iter().enumerate() {
-        out.check_written(rows, cols, len);
-        for (slot, access) in call.inputs.iter().zip(&program.inputs) {
-            match access {
-                Access::Full => same_or_apart(*out, *slot, rows, cols),
-                Access::Row | Access::Col | Access::Scalar => {
-                    apart(*out, *slot, (rows, cols), access.shape(rows, cols));
+fn stay(slot: &Slot, _: usize) -> Slot {
+    *slot
+}
+
+impl<T: Forms> Part<T> for Pass<T> {
+    /// # Panics
+    /// If an operand is missing, or overlaps an output.
+    fn check(&self) {
+        let (program, rows, cols) = (&self.program, self.rows, self.cols);
+        assert_eq!(self.inputs.len(), program.inputs.len(), "inputs of a fused program");
+        assert_eq!(
+            self.outputs.len(),
+            program.outputs.len(),
+            "outputs of a fused program"
+        );
+        assert!(self.outputs.len() <= 64, "a fused program has at most 64 outputs");
+        assert!(
+            self.consts.len() >= program.schedule.consts,
+            "constants of a fused program"
+        );
+        for (i, out) in self.outputs.iter().enumerate() {
+            out.check_written(rows, cols);
+            for (slot, access) in self.inputs.iter().zip(&program.inputs) {
+                match access {
+                    Access::Full => same_or_apart(*out, *slot, rows, cols),
+                    Access::Row | Access::Col | Access::Scalar => {
+                        apart(*out, *slot, (rows, cols), access.shape(rows, cols));
+                    }
                 }
             }
+            for other in &self.outputs[..i] {
+                apart(*out, *other, (rows, cols), (rows, cols));
+            }
         }
-        for other in &call.outputs[..i] {
-            apart(*out, *other, (rows, cols), (rows, cols));
+    }
+
+    fn touched(&self) -> Touched {
+        let inputs = self.inputs.iter().zip(&self.program.inputs);
+        let read = |(slot, access): (&Slot, &Access)| {
+            let (rows, cols) = access.shape(self.rows, self.cols);
+            Region::new(*slot, rows, cols)
+        };
+        let written = |slot: &Slot| Region::new(*slot, self.rows, self.cols);
+        let writes = self.outputs.iter().map(written).collect();
+        Touched { reads: inputs.map(read).collect(), writes }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.program.insts.len() * self.rows * self.cols
+    }
+
+    /// Draws are counted from a row's start, so their rows stay whole.
+    fn cuts(&self) -> &[Cut] {
+        if self.draws() { &[Cut::Rows] } else { &[Cut::Rows, Cut::Cols] }
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Pass<T> {
+        let part = self.moved(
+            |access| match access {
+                Access::Full | Access::Col => Slot::down,
+                Access::Row | Access::Scalar => stay,
+            },
+            first,
+        );
+        Pass { rows, first_row: self.first_row + first as u64, ..part }.settled()
+    }
+
+    fn cols(&self, first: usize, cols: usize) -> Pass<T> {
+        let part = self.moved(
+            |access| match access {
+                Access::Full | Access::Row => Slot::along,
+                Access::Col | Access::Scalar => stay,
+            },
+            first,
+        );
+        Pass { cols, ..part }.settled()
+    }
+
+    unsafe fn run(&self, base: Base<T>, isa: Isa, inputs: &Inputs<'_, T>) {
+        if self.rows == 0 || self.cols == 0 {
+            return;
         }
+        let (rows, cols) =
+            if self.flat { (1, self.rows * self.cols) } else { (self.rows, self.cols) };
+        let block = if self.flat { flat_block(self.cols) } else { BLOCK };
+        let layout = Layout { base, call: self, key: inputs.key, rows, cols, block };
+        scratch::with(layout.bytes(), |memory| {
+            // SAFETY: the caller's condition.
+            unsafe { T::dispatch(isa, &Run { layout, memory }) }
+        });
     }
 }
 
 /// Whether all that is Full lies in one piece and the rows are short, or none is needed.
-fn is_flat<T>(program: &Program, call: &FusedCall<'_, T>) -> bool {
+fn is_flat<T: Copy>(call: &Pass<T>) -> bool {
+    let program = &call.program;
     let whole = |slot: &Slot| call.rows == 1 || slot.row_stride == call.cols;
-    let mut inputs = program.inputs.iter().zip(call.inputs);
+    let mut inputs = program.inputs.iter().zip(&call.inputs);
     let full = inputs.all(|(access, slot)| *access != Access::Full || whole(slot));
     let spread = program.inputs.iter().any(|a| matches!(a, Access::Row | Access::Col));
-    let uniform =
-        program.schedule.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)));
     let narrow = call.cols < NARROW && call.rows > 1;
-    full && call.outputs.iter().all(whole) && (narrow || !(spread || uniform))
+    full && call.outputs.iter().all(whole) && (narrow || !(spread || call.draws()))
 }
 
 /// Whole rows where they fit, so that a spread-out row serves every block.
@@ -151,8 +242,8 @@ fn flat_block(cols: usize) -> usize {
 }
 
 /// Which outputs can be written at once: those whose slot no later step reads as input.
-fn direct_outputs<T>(program: &Program, call: &FusedCall<'_, T>) -> u64 {
-    let mut direct = 0;
+fn direct_outputs<T>(call: &Pass<T>) -> u64 {
+    let (program, mut direct) = (&call.program, 0);
     for (i, out) in call.outputs.iter().enumerate() {
         let mut inputs = call.inputs.iter().zip(&program.schedule.last_read);
         let free = inputs.all(|(slot, &last)| {
@@ -163,38 +254,26 @@ fn direct_outputs<T>(program: &Program, call: &FusedCall<'_, T>) -> u64 {
     direct
 }
 
-impl<T: Copy> Copy for Layout<'_, T> {}
-impl<T: Copy> Clone for Layout<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
 impl<T> Layout<'_, T> {
     /// Bytes of the table, of a block per fixed operand (a spread one needs it), and of a
     /// block per register.
     fn bytes(&self) -> usize {
         self.table_bytes()
-            + (self.fixed() + self.program.schedule.blocks) * BLOCK * size_of::<T>()
+            + (self.fixed() + self.call.program.schedule.blocks) * BLOCK * size_of::<T>()
     }
 
     /// Operands that are not registers.
     fn fixed(&self) -> usize {
-        self.program.inputs.len() + self.program.schedule.consts
+        self.call.program.inputs.len() + self.call.program.schedule.consts
     }
 
     fn table_bytes(&self) -> usize {
-        let places = self.fixed() + self.program.schedule.registers;
+        let places = self.fixed() + self.call.program.schedule.registers;
         (places * size_of::<Place<T>>()).next_multiple_of(64)
     }
 
-    /// Blocks in all; the units that are dealt to the parts.
-    fn units(&self) -> usize {
-        self.rows * self.cols.div_ceil(self.block)
-    }
-
     fn follow(&self, access: Access) -> Follow {
-        match (access, self.flat && self.call.cols > 0 && self.call.rows > 1) {
+        match (access, self.call.flat && self.call.cols > 0 && self.call.rows > 1) {
             (Access::Full, _) | (Access::Row, false) => Follow::Along,
             (Access::Col, false) => Follow::PerRow,
             (Access::Scalar, _) => Follow::Fixed,
@@ -242,9 +321,7 @@ impl<T: Elem> Kernel<T> for Run<'_, T> {
             let registers = fills.add(layout.fixed() * BLOCK);
             let table = Table { places: self.memory.cast(), registers };
             layout.prepare::<V>(&table, fills);
-            let units = layout.units();
-            let first = units * self.part / self.parts;
-            layout.walk::<V>(&table, first..units * (self.part + 1) / self.parts);
+            layout.walk::<V>(&table);
         }
     }
 }
@@ -256,11 +333,11 @@ impl<T: Elem> Layout<'_, T> {
     /// The table and the fills are as large as [`Layout::bytes`] says them.
     #[inline(always)]
     unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>, fills: *mut T) {
-        let inputs = self.program.inputs.len();
+        let inputs = self.call.program.inputs.len();
         // SAFETY: one block per input and constant; slots were checked.
         unsafe {
             for (i, (access, slot)) in
-                self.program.inputs.iter().zip(self.call.inputs).enumerate()
+                self.call.program.inputs.iter().zip(&self.call.inputs).enumerate()
             {
                 let fill = fills.add(i * BLOCK);
                 let source = self.base.at(slot.offset);
@@ -282,13 +359,13 @@ impl<T: Elem> Layout<'_, T> {
                 table.places.add(i).write(Place { start: fill, step });
             }
             for (c, value) in
-                self.call.consts[..self.program.schedule.consts].iter().enumerate()
+                self.call.consts[..self.call.program.schedule.consts].iter().enumerate()
             {
                 let fill = fills.add((inputs + c) * BLOCK);
                 V::splat(*value).store(fill);
                 table.places.add(inputs + c).write(Place { start: fill, step: 0 });
             }
-            for step in &self.program.schedule.steps {
+            for step in &self.call.program.schedule.steps {
                 let start = table.registers.add(usize::from(step.block) * BLOCK);
                 table
                     .places
@@ -298,20 +375,20 @@ impl<T: Elem> Layout<'_, T> {
         }
     }
 
-    /// Runs these blocks.
+    /// Runs all blocks.
     ///
     /// # Safety
     /// The table is prepared.
     #[inline(always)]
-    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>, units: Range<usize>) {
+    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>) {
         let per_row = self.cols.div_ceil(self.block);
-        for unit in units {
+        for unit in 0..self.rows * per_row {
             let (row, start) = (unit / per_row, unit % per_row * self.block);
             let n = self.block.min(self.cols - start);
             // SAFETY: the block lies inside rows × cols.
             unsafe {
                 self.aim::<V>(table, row, start, n);
-                for step in &self.program.schedule.steps {
+                for step in &self.call.program.schedule.steps {
                     self.step::<V>(table, step, row, start, n);
                 }
                 self.copy_out::<V>(table, row, start, n);
@@ -334,7 +411,7 @@ impl<T: Elem> Layout<'_, T> {
         // SAFETY: slots were checked for rows × cols.
         unsafe {
             for (i, (access, slot)) in
-                self.program.inputs.iter().zip(self.call.inputs).enumerate()
+                self.call.program.inputs.iter().zip(&self.call.inputs).enumerate()
             {
                 let place = &mut *table.places.add(i);
                 let first_of_row = match access {
@@ -353,9 +430,9 @@ impl<T: Elem> Layout<'_, T> {
                 }
             }
             for (i, slot) in self.call.outputs.iter().enumerate() {
-                if self.direct >> i & 1 == 1 {
-                    let step =
-                        &self.program.schedule.steps[self.program.schedule.defined[i]];
+                if self.call.direct >> i & 1 == 1 {
+                    let step = &self.call.program.schedule.steps
+                        [self.call.program.schedule.defined[i]];
                     (*table.places.add(usize::from(step.dst))).start =
                         self.base.at(slot.offset + row * slot.row_stride + start);
                 }
@@ -394,8 +471,9 @@ impl<T: Elem> Layout<'_, T> {
         n: usize,
     ) {
         for (i, slot) in self.call.outputs.iter().enumerate() {
-            if self.direct >> i & 1 == 0 {
-                let step = &self.program.schedule.steps[self.program.schedule.defined[i]];
+            if self.call.direct >> i & 1 == 0 {
+                let step = &self.call.program.schedule.steps
+                    [self.call.program.schedule.defined[i]];
                 // SAFETY: slots were checked; registers are blocks of working memory.
                 unsafe {
                     let from = (*table.places.add(usize::from(step.dst))).start;
@@ -437,9 +515,9 @@ impl<T: Elem> Layout<'_, T> {
     /// `dst` has room for `n` elements.
     #[inline(always)]
     unsafe fn draw(&self, key: usize, dst: *mut T, row: usize, start: usize, n: usize) {
-        let (key, cols) = (draw_key(self.call.key, key), self.call.cols);
+        let (key, cols) = (draw_key(self.key, key), self.call.cols);
         let (mut row, mut col) =
-            if self.flat { (start / cols, start % cols) } else { (row, start) };
+            if self.call.flat { (start / cols, start % cols) } else { (row, start) };
         let mut done = 0;
         while done < n {
             let (mut counters, mut groups) = ([[0; MANY]; 4], [(0, 0, 0); MANY]);

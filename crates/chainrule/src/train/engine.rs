@@ -342,9 +342,8 @@ fn rules(
 impl<T: Number> Engine for Machines<T> {
     fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done> {
         let machine = &mut self.learner.machine;
-        self.train.load(machine, rows);
         machine.set_random_key(self.seed, at.step);
-        machine.run();
+        machine.run_rows(&self.train, rows);
         let mut done = self.learner.figures();
         if !done.objective.is_finite() {
             return None;
@@ -379,8 +378,7 @@ impl<T: Number> Engine for Machines<T> {
             self.learner.copy_weights(&mut self.copy);
             meter.set_weights(&self.copy);
         }
-        data.load(&mut meter.machine, rows);
-        meter.machine.run();
+        meter.machine.run_rows(data, rows);
         meter.output(&mut self.output);
         meter.figures()
     }
