@@ -6,12 +6,17 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 # Libraries whose pages are published; the command has the library's name and no public items.
 LIBRARIES := --workspace --exclude chainrule-cli
 
+# What the tests ask other programs with; made by itself when it is absent or out of date.
+VENV := .venv
+PYTHON_PACKAGES := tests/python/requirements.txt
+export CHAINRULE_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
+
 .PHONY: help test fmt fmt-check lint docs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: ## all tests: units, suite, examples, documentation
+test: $(VENV)/made ## all tests: units, suite, examples, documentation, exports in Python
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --workspace --no-tests=pass --no-fail-fast
 else
@@ -19,6 +24,14 @@ else
 endif
 	$(CARGO) test --workspace --doc
 	@echo "make test: all passed"
+
+# Without Python or network the tests that need it skip and say so, or fail with CHAINRULE_NO_SKIP=1.
+$(VENV)/made: $(PYTHON_PACKAGES)
+	@rm -rf $(VENV)
+	@python3 -m venv $(VENV) \
+	  && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< \
+	  && touch $@ \
+	  || { rm -rf $(VENV); echo "make: no Python packages for the tests (see above)"; }
 
 fmt: ## write all files in the house's format
 	$(CARGO) fmt --all

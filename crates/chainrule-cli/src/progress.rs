@@ -114,16 +114,19 @@ fn bar(b: &Begin) -> ProgressBar {
     bar
 }
 
-/// "epoch 3/60  loss 0.31  held out 0.29, accuracy 0.914".
+/// "epoch 3/60  loss 0.31, accuracy 0.902  held out 0.29, accuracy 0.914".
 fn words(begin: &Begin, e: &Epoch) -> String {
     let digits = Digits { digits: 4, ascii: false };
     let number = |v: f64| digits.number(v);
-    let mut out = format!("epoch {}/{}  loss {}", e.epoch, begin.epochs, number(e.loss));
+    let part = |name: &str, loss: f64, metric: Option<f64>| {
+        let said = begin.metric.zip(metric);
+        let metric = said.map(|(name, v)| format!(", {name} {}", number(v)));
+        format!("  {name} {}{}", number(loss), metric.unwrap_or_default())
+    };
+    let mut out = format!("epoch {}/{}", e.epoch, begin.epochs);
+    out.push_str(&part("loss", e.loss, e.metric));
     if let Some(loss) = e.held_loss {
-        out.push_str(&format!("  held out {}", number(loss)));
-    }
-    if let (Some(name), Some(v)) = (begin.metric, e.held_metric.or(e.metric)) {
-        out.push_str(&format!(", {name} {}", number(v)));
+        out.push_str(&part("held out", loss, e.held_metric));
     }
     out
 }

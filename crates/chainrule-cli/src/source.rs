@@ -8,7 +8,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use chainrule::Error;
-use chainrule::graph::lower::{Loaded, Override, load};
+use chainrule::graph::lower::Loaded;
+
+use crate::cmd::Sets;
 
 /// Nobody writes equations of more bytes; a data file given by mistake is refused at once.
 const LARGEST: u64 = 4 << 20;
@@ -40,8 +42,8 @@ impl Source {
     }
 
     /// Reads the language, with what `--set` says.
-    pub(crate) fn load(&self, set: &[Override]) -> Loaded {
-        load(&self.text, set)
+    pub(crate) fn load(&self, set: &Sets) -> Result<Loaded, Error> {
+        set.options().load(&self.text)
     }
 }
 

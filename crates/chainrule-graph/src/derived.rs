@@ -11,7 +11,7 @@ use crate::grad::{Context, gradients};
 use crate::graph::{Graph, NodeId, Op, SymId};
 use crate::module::Module;
 use crate::shape::Dims;
-use crate::simplify::{self, Facts, Stage};
+use crate::simplify::{self, Facts, Rule, Simplified, Stage};
 use crate::syntax::ast::{Layout, Mark};
 use crate::verify;
 
@@ -35,8 +35,22 @@ pub struct Derived {
     pub output: Option<NodeId>,
     /// Rewrites that fired: node and name of the rule.
     pub rewrites: Vec<(NodeId, &'static str)>,
+    /// Rewrites that fired before, when stable forms were put in for what was written out.
+    pub recognised: Vec<&'static str>,
     /// 16 hexadecimal digits over the simplified graph that the roots reach.
     pub fingerprint: String,
+}
+
+impl Derived {
+    /// The rewrites that fired, each once, in the order of the table.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&'static Rule> {
+        let fired = |rule: &&Rule| {
+            self.recognised.contains(&rule.name)
+                || self.rewrites.iter().any(|(_, name)| *name == rule.name)
+        };
+        simplify::RULES.iter().filter(fired).collect()
+    }
 }
 
 /// A graph of primitives only, with the places of the roots in it.
@@ -84,17 +98,16 @@ pub(crate) fn recognised(
     m: &Module,
     roots: &[NodeId],
     barrier: Option<NodeId>,
-) -> (Graph, Vec<NodeId>) {
+) -> Simplified {
     let mut dims = m.dims.clone();
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
     let facts = Facts { barrier, ..facts(m) };
-    let s = simplify::simplify(&m.graph, &mut cx, &facts, Stage::Recognise, roots);
-    (s.graph, s.roots)
+    simplify::simplify(&m.graph, &mut cx, &facts, Stage::Recognise, roots)
 }
 
 /// The file's values as they are read and run, stable forms put in.
 pub(crate) fn readable(m: &Module, roots: &[NodeId]) -> (Graph, Vec<NodeId>) {
-    let (g, at) = recognised(m, roots, None);
+    let Simplified { graph: g, roots: at, .. } = recognised(m, roots, None);
     let mut dims = m.dims.clone();
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
     let known = Facts { named: at.iter().copied().collect(), ..facts(m) };
@@ -121,7 +134,8 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
     roots.extend(m.equations.iter().map(|e| e.node));
     roots.extend(params.iter().map(|(_, n)| *n));
     verify::after("lowering", &m.graph, &m.dims, false);
-    let (mut g, at) = recognised(m, &roots, None);
+    let Simplified { graph: mut g, roots: at, log } = recognised(m, &roots, None);
+    let recognised = log.into_iter().map(|(_, name)| name).collect();
     verify::after("recognition", &g, &m.dims, false);
     let mut at = at.into_iter();
     let mut next = || at.next().unwrap_or(objective.node);
@@ -164,6 +178,7 @@ pub fn derive(m: &Module) -> Result<Derived, Vec<Diagnostic>> {
         named,
         output,
         rewrites,
+        recognised,
         fingerprint,
     })
 }

@@ -94,6 +94,8 @@ pub struct Module {
     pub output: Option<NodeId>,
     /// Learned symbols.
     pub trainable: Vec<SymId>,
+    /// Whether a `trainable:` line says what is learned.
+    pub chosen: bool,
     /// Functions: prelude first, then the file's own.
     pub functions: crate::functions::Functions,
     /// Layout of examples.

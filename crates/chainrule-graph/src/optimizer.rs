@@ -4,11 +4,15 @@
 //! [`RuleGraph`] in which every slot is one number. Invariant: lines run from top to bottom with
 //! new values. Deliberately absent: loops over entries; `run` and `explain` have those.
 
-use crate::diag::{Code, Diagnostic};
+use std::collections::BTreeMap;
+
+use crate::derived::{Derived, symbol_node};
+use crate::diag::{Code, Diagnostic, Edit};
 use crate::functions::{Functions, folded};
 use crate::grad::Context;
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Graph, NodeId, Op, SymId};
 use crate::lower::{Lowerer, Scope};
+use crate::module::Module;
 use crate::shape::{Dims, Shape};
 use crate::simplify::{self, Facts, Stage};
 use crate::syntax::ast::{Arg, Expr, ExprKind, Layout, Name, Optimizer, OptimizerCall};
@@ -200,6 +204,12 @@ impl<'a> Builder<'a> {
             };
             let mut n = self.lowerer.expr(&value, &self.scope)?;
             if p.name.key == "lr" {
+                let known = self.lowerer.constant_value(n);
+                if let Some(rate) = known.filter(|rate| *rate <= 0.0) {
+                    let text = format!("expected a rate above 0, found {rate}");
+                    self.lowerer.error(Diagnostic::error(Code::T1, value.span, text));
+                    return None;
+                }
                 n = self.lowerer.g.binary(crate::graph::Binary::Mul, lr_scale, n);
             }
             if p.name.key == "weight_decay" && !decay {
@@ -252,8 +262,60 @@ fn wrong_argument(o: &Optimizer, a: &Arg) -> Diagnostic {
         None => format!("{} takes {} arguments", o.name.written, names.len()),
     };
     let span = a.name.as_ref().map_or(a.value.span, |n| n.span);
-    Diagnostic::error(Code::T1, span, text)
-        .hint(format!("its arguments: {}", names.join(", ")))
+    let near = a.name.as_ref().and_then(|n| nearest(&n.written, &names));
+    let d = Diagnostic::error(Code::T1, span, text);
+    let d = match near {
+        Some(near) => {
+            let edit = Edit { span, with: near.to_string() };
+            d.fix(format!("did you mean `{near}`?"), vec![edit])
+        }
+        None => d,
+    };
+    d.hint(format!("its arguments: {}", names.join(", ")))
+}
+
+/// A symbol after the first step of a rule, over the graph of its gradient: what `W'` is in the
+/// file's own names. `None` where the rule has no such form.
+#[must_use]
+pub fn first_step(
+    m: &Module,
+    d: &Derived,
+    rule: &RuleGraph,
+    (symbol, gradient): (SymId, NodeId),
+    total: usize,
+) -> Option<(Graph, NodeId, BTreeMap<NodeId, String>)> {
+    let mut g = d.graph.clone();
+    let theta = symbol_node(&g, symbol)?;
+    let clock = [1.0, 1.0, total as f64, 1.0].map(|v| g.number(v));
+    let states: Vec<NodeId> = rule.states.iter().map(|s| g.number(s.2)).collect();
+    let given = |slot: u32| match slot {
+        THETA => Some(theta),
+        GRAD => Some(gradient),
+        STEP..STATE => clock.get((slot - STEP) as usize).copied(),
+        _ => states.get((slot - STATE) as usize).copied(),
+    };
+    let needed = rule.graph.reachable(&[rule.new_theta]);
+    let mut at: BTreeMap<NodeId, NodeId> = BTreeMap::new();
+    for (id, node) in rule.graph.iter().filter(|(id, _)| needed[id.0 as usize]) {
+        let args: Vec<NodeId> = node.args.iter().map(|a| at[a]).collect();
+        let new = match node.op {
+            Op::Slot(slot, ..) => given(slot)?,
+            _ => g.add(node.op.clone(), &args, node.span),
+        };
+        at.insert(id, new);
+    }
+    let equations: Vec<NodeId> = d.named.iter().map(|(n, _)| *n).collect();
+    let roots: Vec<NodeId> = [at[&rule.new_theta]].into_iter().chain(equations).collect();
+    let mut dims = m.dims.clone();
+    let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
+    let named = roots[1..].iter().copied().collect();
+    let known = Facts { named, ..crate::derived::facts(m) };
+    let s = simplify::simplify(&g, &mut cx, &known, Stage::Reader, &roots);
+    let mut names = BTreeMap::new();
+    for (n, (_, name)) in s.roots[1..].iter().zip(&d.named) {
+        names.entry(*n).or_insert_with(|| name.clone());
+    }
+    Some((s.graph, s.roots[0], names))
 }
 
 /// The rule with constants folded and its nodes renumbered.
@@ -316,7 +378,7 @@ pub fn parse_call(
             || functions.find(name).is_some()
             || crate::lower::is_builtin(name)
     };
-    let (e, diags) = crate::syntax::parse_expression(text, &known);
+    let (e, diags) = crate::syntax::parse_setting(text, &known);
     if crate::diag::has_errors(&diags) {
         return Err(diags);
     }

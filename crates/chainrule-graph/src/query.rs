@@ -43,7 +43,8 @@ struct Start {
 fn start(m: &Module, top: NodeId, by: NodeId) -> Start {
     let mut roots = vec![top, by];
     roots.extend(m.equations.iter().map(|e| e.node));
-    let (mut graph, at) = recognised(m, &roots, Some(by));
+    let found = recognised(m, &roots, Some(by));
+    let (mut graph, at) = (found.graph, found.roots);
     graph.mark_equations(&at[2..]);
     Start { graph, top: at[0], by: at[1], equations: at[2..].to_vec() }
 }

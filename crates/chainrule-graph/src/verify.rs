@@ -84,7 +84,7 @@ const EXAMPLES: usize = 3;
 pub fn gradient(m: &Module, d: &Derived, seed: u64) -> Result<(), Box<Diagnostic>> {
     let Some(objective) = &m.objective else { return Ok(()) };
     let Some(check) = Check::new(m, d, objective.node) else {
-        return Err(wrong(Span::default(), "the graph did not expand".to_string()));
+        return Err(wrong(m, Span::default(), "the graph did not expand".to_string()));
     };
     for (k, (id, _)) in d.gradients.iter().enumerate() {
         let s = &m.symbols[id.0 as usize];
@@ -98,17 +98,28 @@ pub fn gradient(m: &Module, d: &Derived, seed: u64) -> Result<(), Box<Diagnostic
                  direction where differences give {expected:e}",
                 s.shown
             );
-            return Err(wrong(s.span, text));
+            return Err(wrong(m, s.span, text));
         }
     }
     Ok(())
 }
 
-fn wrong(span: Span, text: String) -> Box<Diagnostic> {
-    Box::new(
-        Diagnostic::error(Code::M3, span, text)
-            .hint("this is a mistake in chainrule, not in the file: please report it"),
-    )
+/// The file's own form of a derivative is the first to look at, where it has one.
+fn wrong(m: &Module, span: Span, text: String) -> Box<Diagnostic> {
+    let own = m.functions.all[m.functions.shipped..].iter();
+    let own = own.filter(|f| f.derivative.is_some() || f.computed.is_some()).last();
+    let (span, hint) = match own {
+        Some(f) => (
+            f.name.span,
+            format!("compare the lines below `{}` with its equation", f.name.written),
+        ),
+        None => (
+            span,
+            "this is a mistake in chainrule, not in the file: please report it"
+                .to_owned(),
+        ),
+    };
+    Box::new(Diagnostic::error(Code::M3, span, text).hint(hint))
 }
 
 /// The literal objective and the derived gradients, each in a graph of primitives.

@@ -3,7 +3,7 @@
 //! In: a module, its derived graph, rows of data if there are any (else stand-ins: small sizes
 //! and drawn numbers). Out: a [`GradientCheck`]. What is checked is what is trained: the same
 //! plan, run in f64. Directions random over all learned numbers, and single entries; a place
-//! where two step widths disagree lies on a kink and is counted, not judged.
+//! where two step widths or two sides disagree lies on a kink and is counted, not judged.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use chainrule_kernels::rng::Draws;
 use crate::data::{Array, Dataset};
 use crate::error::Error;
 use crate::init;
+use crate::memory;
 use crate::model::batch_dim;
 use crate::plan::{Options, Purpose, plan};
 use crate::run::{BatchSource, Machine};
@@ -161,6 +162,7 @@ impl<'a> Bench<'a> {
             learned: &[],
         };
         let p = plan(&x, Purpose::Train, &options).map_err(Error::Diagnostics)?;
+        memory::fits(&p, size_of::<f64>(), 0, 1)?;
         let machine = Machine::new(Arc::new(p), Arc::new(Team::single()));
         let objective = x.objective;
         let start = Vec::new();
@@ -216,20 +218,27 @@ impl<'a> Bench<'a> {
             self.machine.parameters_mut()[i] = self.start[i] + h * v;
         }
         self.machine.run();
+        // Read before the numbers go back: the objective may be one of them.
+        let value = self.machine.scalar(self.objective).unwrap_or(f64::NAN);
         for &(i, _) in direction {
             self.machine.parameters_mut()[i] = self.start[i];
         }
-        self.machine.scalar(self.objective).unwrap_or(f64::NAN)
+        value
     }
 
-    /// The central difference; `None` across a kink, where two widths disagree.
+    /// The central difference; `None` across a kink: there two widths disagree, or, right on it, the
+    /// slopes to both sides go on differing as the width shrinks.
     fn difference(&mut self, direction: &[(usize, f64)], scale: f64) -> Option<f64> {
+        let here = self.value(direction, 0.0);
         let mut at = |h: f64| {
             let (up, down) = (self.value(direction, h), self.value(direction, -h));
-            (up - down) / (2.0 * h)
+            ((up - down) / (2.0 * h), ((up - here) - (here - down)).abs() / h)
         };
-        let (wide, narrow) = (at(WIDTH), at(WIDTH / 2.0));
-        let smooth = (wide - narrow).abs() <= 1e-6 * scale.max(narrow.abs());
+        let ((wide, far), (narrow, near)) = (at(WIDTH), at(WIDTH / 2.0));
+        let same = (wide - narrow).abs() <= 1e-6 * scale.max(narrow.abs());
+        // On a curve the bend halves with the width; on a kink it stays.
+        let bent = near > 1e-4 * scale.max(narrow.abs()) && near > 0.75 * far;
+        let smooth = same && !bent;
         (smooth || !narrow.is_finite()).then_some((4.0 * narrow - wide) / 3.0)
     }
 

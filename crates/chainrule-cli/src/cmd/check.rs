@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use chainrule::check::{GradientCheck, TOLERANCE, gradients};
 use chainrule::data::Dataset;
 use chainrule::graph::derived::{Derived, derive};
-use chainrule::graph::diag::{Diagnostic, Severity, has_errors};
+use chainrule::graph::diag::{Code, Diagnostic, Severity, has_errors};
 use chainrule::graph::domain;
 use chainrule::graph::lower::Loaded;
 use chainrule::graph::module::Module;
-use chainrule::{Error, Model, Options};
+use chainrule::{Error, Model};
 use serde_json::{Value, json};
 
+use super::Sets;
 use super::ascii::Spelling;
-use super::overrides::{Set, overrides};
 use super::shapes;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::report;
@@ -36,14 +36,13 @@ const MOST: u64 = 20_000_000;
 pub(crate) struct Args {
     /// The file of equations; `-` reads standard input
     file: PathBuf,
-    /// Put another value for something that the file names
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    set: Vec<Set>,
+    #[command(flatten)]
+    set: Sets,
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
-    let Loaded { module, diagnostics } = source.load(&overrides(&args.set));
+    let Loaded { module, diagnostics } = source.load(&args.set)?;
     let mut checked =
         Checked { source, module, found: diagnostics, ..Checked::default() };
     if let Some(module) = &mut checked.module {
@@ -51,8 +50,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         match derive(module) {
             Ok(derived) => {
                 checked.fingerprint = Some(derived.fingerprint.clone());
-                let data = args.data(module, screen);
+                let data = args.data(module, &mut checked.found, screen);
+                // Values outside a domain have no slope that could be compared.
+                let outside = checked.found.iter().any(|d| d.code == Code::M1);
                 match gradient(module, &derived, data.as_ref()) {
+                    Ok(_) if outside => {}
                     Ok(gradient) => checked.gradient = gradient,
                     Err(Error::Diagnostics(more)) => checked.found.extend(more),
                     Err(other) => return Err(other.into()),
@@ -72,14 +74,19 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
 
 impl Args {
     /// The rows that the file names, and the sizes that they give; stand-ins serve without them.
-    fn data(&self, module: &mut Module, screen: &Screen) -> Option<Dataset> {
+    /// What does not fit between file and data is a finding; data that is not there is none.
+    fn data(
+        &self,
+        module: &mut Module,
+        found: &mut Vec<Diagnostic>,
+        screen: &Screen,
+    ) -> Option<Dataset> {
         if module.data.is_none() || self.file == Path::new("-") {
             return None;
         }
+        // What keeps the file from training was said before, or is no finding here.
+        let model = Model::from_file(&self.file, self.set.options()).ok()?;
         let read = || {
-            let set = self.set.iter();
-            let options = set.fold(Options::default(), |o, s| o.set(&s.name, &s.value));
-            let model = Model::from_file(&self.file, options)?;
             let data = model.load_data()?.prepared.train;
             Ok((model.sizes(&data)?, data))
         };
@@ -88,6 +95,10 @@ impl Args {
             Ok((sizes, data)) => {
                 module.dims.sizes = sizes;
                 Some(data)
+            }
+            Err(Error::Diagnostics(more)) => {
+                found.extend(more);
+                None
             }
             Err(error) => {
                 let words = report::clean(&error.to_string());

@@ -2,7 +2,7 @@
 //!
 //! Out: every figure beside that of a predictor that looks at nothing (majority class, mean).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chainrule::Trained;
 use serde_json::json;
@@ -19,17 +19,17 @@ use crate::screen::Screen;
 pub(crate) struct Args {
     /// The model file that `train` wrote
     model: PathBuf,
-    /// Rows with the target's column
+    /// Rows with the target's column; `-` reads standard input
     data: PathBuf,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
-    let trained = Trained::load(&args.model)?.threads(args.threads);
-    let table =
-        trained.preparation().read(Path::new("."), super::text_of(&args.data)?)?;
+    let trained =
+        Trained::load(&args.model)?.threads(args.threads.map_or(0, |n| n as usize));
+    let table = super::table_of(&trained, &args.data)?;
     let (evaluation, report) = trained.evaluate(&table)?;
     super::say_report(&report, screen);
     match screen.json {

@@ -8,16 +8,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chainrule::explain::{
-    Answer, Answered, AskOptions, Reply, Report, Side, ask, with_rows,
+    Answer, Answered, AskOptions, Reply, Report, Side, ask, gradients_hold, with_rows,
 };
-use chainrule::graph::diag::{Diagnostic, Severity};
+use chainrule::graph::derived::derive;
+use chainrule::graph::diag::{Diagnostic, Severity, has_errors};
 use chainrule::graph::module::Module;
-use chainrule::{Error, Model, Options};
+use chainrule::{Error, Model};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use super::Sets;
 use super::ascii::Spelling;
-use super::overrides::{Set, overrides};
 use super::solution;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::numbers::Digits;
@@ -81,9 +82,8 @@ pub(crate) struct Args {
     /// Signs of ASCII only
     #[arg(long)]
     ascii: bool,
-    /// Put another value for something that the file names
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    set: Vec<Set>,
+    #[command(flatten)]
+    set: Sets,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,11 +108,16 @@ impl FromStr for Rows {
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
-    let loaded = source.load(&overrides(&args.set));
+    let loaded = source.load(&args.set)?;
     let Some(module) = loaded.module else {
         return unreadable(args, source, loaded.diagnostics, screen);
     };
     let module = args.filled(module).map_err(Failure::about(&source, FINDINGS))?;
+    if args.ask.is_empty()
+        && let Err(wrong) = gradients_hold(&module)
+    {
+        return unreadable(args, source, vec![wrong], screen);
+    }
     let options = args.options();
     let questions = match args.ask.is_empty() {
         true => solution::questions(&module),
@@ -120,12 +125,19 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     };
     let report = ask(&module, &options, &questions);
     match screen.json {
-        true => screen.document(&document(&report, &source, &loaded.diagnostics))?,
+        true => {
+            let mut all = document(&report, &source, &loaded.diagnostics);
+            if let (true, Ok(d)) = (args.ask.is_empty(), derive(&module)) {
+                all["rewrites"] = solution::rewrites_json(&d);
+            }
+            screen.document(&all)?;
+        }
         false => {
             args.tell(&source, &module, &loaded.diagnostics, &report, screen)?;
         }
     }
-    let done = args.ask.is_empty() || report.complete();
+    let done =
+        (args.ask.is_empty() || report.complete()) && !has_errors(&report.diagnostics);
     Ok(if done { DONE } else { FINDINGS })
 }
 
@@ -145,9 +157,8 @@ impl Args {
     fn filled(&self, module: Module) -> Result<Module, Error> {
         let rows = self.row.map(|i| i..=i).or(self.batch.clone().map(|r| r.0));
         let Some(rows) = rows else { return Ok(module) };
-        let set = self.set.iter();
-        let options = set.fold(Options::default(), |o, s| o.set(&s.name, &s.value));
-        let data = Model::from_file(&self.file, options)?.load_data()?.prepared.train;
+        let model = Model::from_file(&self.file, self.set.options())?;
+        let data = model.load_data()?.prepared.train;
         with_rows(&module, &data, rows, self.seed)
     }
 
@@ -163,7 +174,7 @@ impl Args {
         let found: Vec<Diagnostic> = found.iter().filter(aloud).cloned().collect();
         screen.say(&report::draw::all(source, &found));
         for note in &report.diagnostics {
-            screen.say(&report::draw::without_place(None, note));
+            screen.say(&report::draw::one(&source.text, note));
         }
         let digits = self.digits.or(module.digits).unwrap_or(6) as usize;
         let spelling = Spelling { ascii: self.ascii, functions: &module.functions };

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod evaluate;
 mod explain;
+mod export;
 mod functions;
 mod man;
 mod new;
@@ -19,10 +20,14 @@ mod shapes;
 mod solution;
 mod train;
 
+use std::io::{self, Read};
 use std::path::Path;
 
-use chainrule::data::Report;
+use chainrule::data::{Report, Source};
+use chainrule::{Error, Trained};
 use clap::Subcommand;
+
+pub(crate) use overrides::Sets;
 
 use crate::failure::{Failure, Outcome};
 use crate::report;
@@ -43,6 +48,8 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Measure a trained model on rows whose answer is known
     Evaluate(evaluate::Args),
+    /// Write a trained model in a format of others: weights, ONNX, CSV, equations
+    Export(export::Args),
     /// List the steps of the planned program
     Plan(plan::Args),
     /// Write a file to begin with
@@ -66,6 +73,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
+        Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),
@@ -80,6 +88,19 @@ fn say_report(report: &Report, screen: &Screen) {
     for line in report.lines() {
         screen.say(&format!("{}\n", report::clean(&line)));
     }
+}
+
+/// The table of a later file, read as the training file was; `-` is standard input.
+fn table_of(trained: &Trained, path: &Path) -> Result<Source, Failure> {
+    let name = text_of(path)?;
+    if name != "-" {
+        return Ok(trained.preparation().read(Path::new("."), name)?);
+    }
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().read_to_end(&mut bytes);
+    let name = "standard input";
+    read.map_err(|source| Error::Read { path: name.into(), source })?;
+    Ok(trained.preparation().read_bytes(&bytes, name)?)
 }
 
 /// A path as the library's data rooms take it.

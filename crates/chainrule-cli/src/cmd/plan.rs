@@ -14,13 +14,13 @@ use chainrule::graph::graph::{NodeId, SymId};
 use chainrule::graph::module::{Module, Symbol};
 use chainrule::graph::print::Printer;
 use chainrule::graph::shape::{Atom, Sizes};
-use chainrule::graph::syntax::ast::{Layout, Mark, Role};
+use chainrule::graph::syntax::ast::{Layout, Mark, Precision, Role};
 use chainrule::graph::syntax::print::Style;
 use chainrule::plan::{Options, Plan, Purpose, StepLine, plan};
 use chainrule::{Error, Model};
 use serde_json::{Value, json};
 
-use super::overrides::{Set, overrides};
+use super::Sets;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::report;
 use crate::screen::Screen;
@@ -38,15 +38,14 @@ pub(crate) struct Args {
     /// Rows of a step [default: the file's `batch`, else 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// Put another value for something that the file names
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    set: Vec<Set>,
+    #[command(flatten)]
+    set: Sets,
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
     let located = Failure::about(&source, FINDINGS);
-    let loaded = source.load(&overrides(&args.set));
+    let loaded = source.load(&args.set)?;
     let Some(module) = loaded.module else {
         return Err(located(Error::Diagnostics(loaded.diagnostics)));
     };
@@ -63,6 +62,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
 /// A plan and its listing.
 struct Planned {
     plan: Plan,
+    /// Whether training runs in f64.
+    double: bool,
     lines: Vec<StepLine>,
 }
 
@@ -77,11 +78,7 @@ fn sizes(args: &Args, module: &Module) -> Result<Sizes, Error> {
     if !open || module.data.is_none() || args.file == Path::new("-") {
         return Ok(known.clone());
     }
-    let mut options = chainrule::Options::default();
-    for set in &args.set {
-        options = options.set(&set.name, &set.value);
-    }
-    let model = Model::from_file(&args.file, options)?;
+    let model = Model::from_file(&args.file, args.set.options())?;
     let data: Dataset = model.load_data()?.prepared.train;
     model.sizes(&data)
 }
@@ -109,7 +106,8 @@ fn planned(
     let plan = plan(&expanded, Purpose::Train, &options).map_err(Error::Diagnostics)?;
     let names = names(module, &expanded);
     let lines = plan.describe(&names);
-    Ok(Planned { plan, lines })
+    let double = module.precision == Precision::F64;
+    Ok(Planned { plan, double, lines })
 }
 
 /// Words for every node: the name of an equation or gradient, else what it computes.
@@ -164,10 +162,10 @@ impl Planned {
         let rows: Vec<[String; 5]> = std::iter::once(head).chain(lines).collect();
         let mut out = table::columns(0, &rows);
         out.push_str(&format!("\n{bold}rows{bold:#}         {}\n", self.plan.rows()));
-        out.push_str(&format!(
-            "{bold}arena{bold:#}        {} numbers\n",
-            self.plan.arena()
-        ));
+        let numbers = self.plan.arena();
+        let width = if self.double { 8.0 } else { 4.0 };
+        let bytes = chainrule::memory::bytes(numbers as f64 * width);
+        out.push_str(&format!("{bold}arena{bold:#}        {numbers} numbers, {bytes}\n"));
         out + &format!("{bold}fingerprint{bold:#}  {}\n", derived.fingerprint)
     }
 

@@ -3,7 +3,7 @@
 //! Out: for classes the label under the target's own name, then a probability per class; for numbers
 //! the numbers, in the units of the training file. Nothing else goes to standard output.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chainrule::{Prediction, Trained};
 use serde_json::{Value, json};
@@ -16,24 +16,25 @@ use crate::writing;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   chainrule predict runs/digits-1.safetensors new.csv > out.csv
-  chainrule predict runs/digits-1.safetensors new.csv -o out.csv")]
+  chainrule predict runs/digits-1.safetensors new.csv -o out.csv
+  grep -v '^#' raw.csv | chainrule predict runs/digits-1.safetensors -")]
 pub(crate) struct Args {
     /// The model file that `train` wrote
     model: PathBuf,
-    /// The rows to predict; the target's column may be missing
+    /// The rows to predict; the target's column may be missing; `-` reads standard input
     data: PathBuf,
     /// Write to a file instead of standard output
     #[arg(short, long = "output", value_name = "FILE")]
     output: Option<PathBuf>,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
-    let trained = Trained::load(&args.model)?.threads(args.threads);
-    let table =
-        trained.preparation().read(Path::new("."), super::text_of(&args.data)?)?;
+    let trained =
+        Trained::load(&args.model)?.threads(args.threads.map_or(0, |n| n as usize));
+    let table = super::table_of(&trained, &args.data)?;
     let predicted = trained.predict(&table)?;
     super::say_report(&predicted.report, screen);
     let text = match screen.json {

@@ -9,6 +9,8 @@ use chainrule::explain::{Line, Report, derivation};
 use chainrule::graph::derived::{Derived, derive};
 use chainrule::graph::module::{Equation, Module};
 use chainrule::graph::print::Printer;
+use chainrule::graph::simplify::Rule;
+use serde_json::{Value, json};
 
 use super::explain::{Writer, answered, shape_text};
 use super::shapes;
@@ -91,7 +93,26 @@ fn trained(m: &Module, writer: &Writer<'_>) -> String {
             format!("gradients of what is minimised, {}", writer.spelling.text(&o.shown));
         out.push_str(&format!("{bold}{head}{bold:#}\n{}", table::columns(2, &rows)));
     }
+    out.push_str(&rewrites(&d, writer.spelling.ascii));
     out + &format!("{bold}fingerprint{bold:#}  {}\n", d.fingerprint)
+}
+
+/// The equalities that led from the graph as written to the one that is shown.
+fn rewrites(d: &Derived, ascii: bool) -> String {
+    let bold = style::STRONG;
+    let says = |r: &Rule| if ascii { String::new() } else { r.about.to_owned() };
+    let row = |r: &Rule| [r.name.to_owned(), says(r)];
+    let rows: Vec<[String; 2]> = d.rules().into_iter().map(row).collect();
+    match rows.is_empty() {
+        true => String::new(),
+        false => format!("{bold}rewrites used{bold:#}\n{}", table::columns(2, &rows)),
+    }
+}
+
+/// The same as JSON.
+pub(super) fn rewrites_json(d: &Derived) -> Value {
+    let rule = |r: &Rule| json!({ "name": r.name, "says": r.about });
+    d.rules().into_iter().map(rule).collect()
 }
 
 fn objective_gradient(

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use chainrule::data::{self, Dataset};
 use chainrule::graph::syntax::ast::Every;
-use chainrule::runs::{self, Place, Recording, Run};
+use chainrule::runs::{self, EventFile, Place, Recording, Run};
 use chainrule::train::{Control, End, Why};
 use chainrule::{Error, Evaluation, Model, Options, Summary, Trained};
 use serde_json::{Value, json};
 
+use super::Sets;
 use super::begin;
-use super::overrides::Set;
 use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::progress::Progress;
 use crate::screen::Screen;
@@ -45,14 +45,13 @@ pub(crate) struct Args {
     force: bool,
     /// Go on with this run; the result is that of a run never stopped
     #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "data", "target", "force",
-        "set", "batch", "lr", "seed", "out"])]
+        "all", "batch", "lr", "seed", "out"])]
     resume: Option<PathBuf>,
     /// Save this often on the way: `1000 steps`, `5 min` or `never` [default: about a minute]
     #[arg(long, value_name = "STEPS|TIME", value_parser = every)]
     checkpoint_every: Option<Every>,
-    /// Put another value for something that the file names
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    set: Vec<Set>,
+    #[command(flatten)]
+    set: Sets,
     /// Passes over the data
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     epochs: Option<String>,
@@ -66,11 +65,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<String>,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
     /// Where run folders and models go
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
+    /// Write an event file for TensorBoard into this folder too
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
     /// Measure the training rows too, exactly, at the end
     #[arg(long)]
     eval_train: bool,
@@ -118,7 +120,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let file = path.file_name().and_then(|name| name.to_str());
     let place = Place { root: &args.out, stem: &stem, file };
     let recording = Recording::start(&model, &loaded, place).map_err(&located)?;
-    Job { args, recording }.run(&loaded, screen, &located)
+    Job::new(args, recording)?.run(&loaded, screen, &located)
 }
 
 /// Goes on with a run, in its folder, with its equations and settings.
@@ -140,7 +142,7 @@ fn resume(args: &Args, run: &Path, screen: &Screen) -> Outcome {
     let recording =
         Recording::go_on(&run, &model, &loaded, &mut say).map_err(&located)?;
     interrupt::listen();
-    Job { args, recording }.run(&loaded, screen, &located)
+    Job::new(args, recording)?.run(&loaded, screen, &located)
 }
 
 /// Nothing is left to do: no mistake, so that a script may ask until it is so.
@@ -162,11 +164,9 @@ fn finished(run: &Run, end: &End, screen: &Screen) -> Outcome {
 
 impl Args {
     fn options(&self) -> Options {
-        let mut options = Options::default().threads(self.threads);
+        let threads = self.threads.map_or(0, |n| n as usize);
+        let mut options = self.set.options().threads(threads);
         options.checkpoint = self.checkpoint_every;
-        for set in &self.set {
-            options = options.set(&set.name, &set.value);
-        }
         let short = [
             ("epochs", &self.epochs),
             ("batch", &self.batch),
@@ -198,9 +198,15 @@ impl Args {
 struct Job<'a> {
     args: &'a Args,
     recording: Recording<'a>,
+    events: Option<EventFile>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    fn new(args: &'a Args, recording: Recording<'a>) -> Result<Self, Error> {
+        let events = args.tensorboard.as_deref().map(EventFile::create).transpose()?;
+        Ok(Self { args, recording, events })
+    }
+
     fn run(
         mut self,
         loaded: &data::Loaded,
@@ -221,12 +227,20 @@ impl Job<'_> {
 
     fn train(&mut self, screen: &Screen) -> Result<Trained, Error> {
         let mut progress = Progress::new(screen, self.args.quiet || screen.json);
+        let (events, mut failed) = (&mut self.events, None);
         let trained = self.recording.train(&mut |event| {
             progress.tell(event);
-            if interrupt::asked() { Control::Stop } else { Control::Continue }
+            let told = events.as_mut().map_or(Ok(()), |e| e.tell(event));
+            if let Err(error) = told {
+                failed.get_or_insert(error);
+            }
+            match failed.is_some() || interrupt::asked() {
+                true => Control::Stop,
+                false => Control::Continue,
+            }
         });
         progress.end();
-        trained
+        failed.map_or(trained, Err)
     }
 
     /// How to go on, if that is possible.
@@ -252,6 +266,9 @@ impl Job<'_> {
         let (model, run) = self.recording.finish(trained, &ended, None)?;
         document["model"] = json!(model.display().to_string());
         document["run"] = json!(run.display().to_string());
+        if let Some(events) = self.events {
+            document["events"] = json!(events.finish()?.display().to_string());
+        }
         document["epochs"] = json!(trained.history());
         match screen.json {
             true => screen.document(&document)?,
@@ -301,12 +318,16 @@ fn parts_json(parts: &[(String, Evaluation)]) -> Value {
     parts.iter().map(one).collect()
 }
 
-/// The figure of the last epoch, marked as what it is.
+/// The figures of the last epoch, marked as what they are.
 fn running_mean(trained: &Trained) -> String {
     let Some(last) = trained.history().last() else { return String::new() };
     let digits = crate::numbers::Digits { digits: 4, ascii: false };
-    let loss = digits.number(last.loss);
-    format!("training, running mean over the batches of the last epoch: loss {loss}\n")
+    let metric = trained.model().metric().zip(last.metric);
+    let metric = metric.map(|(name, v)| format!(", {name} {}", digits.number(v)));
+    let (loss, metric) = (digits.number(last.loss), metric.unwrap_or_default());
+    format!(
+        "training, running mean over the batches of the last epoch: loss {loss}{metric}\n"
+    )
 }
 
 /// The curve, the summary, and where everything is.
@@ -316,7 +337,7 @@ fn shown(trained: &Trained, text: &str, document: &Value, quiet: bool) -> String
         false => curve::draw(trained.history()),
     };
     out.push_str(&report::clean(text));
-    for (word, key) in [("model", "model"), ("run", "run")] {
+    for (word, key) in [("model", "model"), ("run", "run"), ("events", "events")] {
         if let Some(path) = document[key].as_str() {
             out.push_str(&format!("{word}: {}\n", report::clean(path)));
         }

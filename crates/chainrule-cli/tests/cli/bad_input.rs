@@ -79,12 +79,106 @@ fn settings_that_cannot_be_meant_are_refused_before_anything_is_read() {
         (["--set", "HH=3"], "HH"),
         (["--set", "H"], "NAME=VALUE"),
         (["--target", "kind"], "--data"),
+        (["--threads", "0"], "threads"),
+        (["--lr", "0"], "above 0"),
     ];
     for (args, words) in cases {
         let ran = refused(&place(), &args);
         assert_eq!(ran.status, 2, "{args:?}: {ran:?}");
         assert!(ran.err.contains(words), "{args:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn every_command_that_reads_equations_answers_to_set_in_the_same_way() {
+    let place = place();
+    for command in ["check", "explain", "plan", "train"] {
+        for (set, words) in [
+            ("epoch=3", "did you mean epochs?"),
+            ("holdd out=3 %", "did you mean hold out?"),
+            ("QQQ=3", "there are H"),
+            ("H=0", "--set H=0: expected a dimension's size"),
+            ("H=1e30", "--set H=1e30: expected"),
+            ("hold out=0 %", "between 0 and 100"),
+            ("batch=-3", "found `-3`"),
+        ] {
+            let ran = place.run(&[command, "t.chain", "--set", set]);
+            assert_eq!(ran.status, 2, "{command} {set}: {ran:?}");
+            assert!(ran.err.contains(words), "{command} {set}: {}", ran.err);
+        }
+    }
+    assert_eq!(place.names(), ["t.chain", "t.csv"]);
+}
+
+#[test]
+fn items_of_the_data_line_can_be_set() {
+    let place = place();
+    place.file("other.csv", table());
+    let run = |set: &str| {
+        let ran = place.run(&["train", "t.chain", "--epochs", "1", "--set", set]);
+        assert_eq!(ran.status, 0, "{set}: {ran:?}");
+        ran.err
+    };
+    assert!(run("hold out=10 %").contains("12 held out"));
+    assert!(run("hold_out=0.5").contains("60 held out"));
+    assert!(run("hold out=none").contains("120 rows"));
+    assert!(run("file=other.csv").contains("other.csv"));
+    assert!(run("x=a").contains("x: 1 column"));
+}
+
+#[test]
+fn what_no_memory_holds_is_refused_before_it_is_taken() {
+    let known = std::fs::read_to_string("/proc/meminfo");
+    if !known.is_ok_and(|info| info.contains("MemAvailable")) {
+        return skipped_here("the system does not say how much memory is free");
+    }
+    let ran = refused(&place(), &["--set", "H=900000000"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.err.contains("bytes are needed") && ran.err.contains("are free"));
+    let place = place();
+    let args = ["explain", "t.chain", "--row", "1", "--ask", "ŷ", "--set", "H=900000000"];
+    let ran = place.run(&args);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.err.contains("smaller dimensions"), "{}", ran.err);
+}
+
+fn skipped_here(why: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+#[test]
+fn settings_of_the_file_that_cannot_be_meant_are_told_with_their_place() {
+    for (from, to, words) in [
+        ("lr = 1e-2", "lr = -1", "expected a rate above 0, found -1"),
+        ("lr = 1e-2", "lr = 0", "expected a rate above 0, found 0"),
+        ("lr = 1e-2", "lr = cosin(0.1)", "did you mean `cosine`?"),
+        ("seed 0", "seed -1", "a whole number from 0, found `-1`"),
+        ("seed 0", "seed 0, clip -2", "above 0, found `-2`"),
+        ("cross_entropy(", "CrossEntropyLoss(", "did you mean `cross_entropy`?"),
+        ("x = ", "xx = ", "expected an input or target (x, y), found `xx`"),
+    ] {
+        let place = Place::new();
+        place.file("t.csv", table());
+        assert!(CLASSES.contains(from), "{from}");
+        place.file("t.chain", CLASSES.replacen(from, to, 1));
+        for (command, status) in [("check", 1), ("train", 2)] {
+            let ran = place.run(&[command, "t.chain"]);
+            assert_eq!(ran.status, status, "{command} {to}: {ran:?}");
+            assert!(ran.err.contains(words), "{command} {to}: {}", ran.err);
+            assert!(ran.err.contains("line "), "{command} {to}: {}", ran.err);
+        }
+    }
+}
+
+#[test]
+fn a_file_without_data_is_told_the_line_to_add() {
+    let place = Place::new();
+    let data = CLASSES.lines().find(|l| l.starts_with("data:")).unwrap_or_default();
+    place.file("t.chain", CLASSES.replace(data, ""));
+    let ran = refused(&place, &[]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.err.contains("data: FILE.csv, x = *, y = COLUMN"), "{}", ran.err);
 }
 
 #[test]

@@ -68,9 +68,8 @@ fn a_file_that_fits_gets_its_shapes() {
 #[test]
 fn sizes_given_on_the_command_line_are_used() {
     let place = Place::new();
-    let file = repository("examples/digits.chain");
-    let file = file.to_string_lossy();
-    let args = ["check", &file, "--format", "json", "--set", "H=3", "--set", "D=2"];
+    place.file("t.chain", crate::training::CLASSES);
+    let args = ["check", "t.chain", "--format", "json", "--set", "H=3", "--set", "D=2"];
     let ran = place.run(&[&args[..], &["--set", "K=4"]].concat());
     assert_eq!(ran.status, 0, "{ran:?}");
     let all = ran.json();
@@ -205,4 +204,30 @@ fn sizes_that_no_machine_holds_are_not_tried() {
     let args = ["check", "t.chain", "--set", "H=50000000"];
     let ran = place.run(&args);
     assert_eq!(ran.status, 0, "{ran:?}");
+}
+
+#[test]
+fn no_difference_is_taken_across_a_kink() {
+    let place = Place::new();
+    place.file("k.chain", "x := [0; -1; 2]\nr = relu(x) + |x|\nR = sum(r)\n");
+    let ran = place.run(&["check", "k.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.out.contains("across a kink left out"), "{}", ran.out);
+}
+
+#[test]
+fn an_objective_that_is_a_parameter_itself_is_checked() {
+    let place = Place::new();
+    place.file("k.chain", "v := 2\nt = sum(v)\n");
+    let ran = place.run(&["check", "k.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+}
+
+#[test]
+fn values_outside_a_domain_are_told_once() {
+    let place = Place::new();
+    place.file("k.chain", "x := [1; 0]\nL = sum(1 / x)\n");
+    let ran = place.run(&["check", "k.chain"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.err.contains("M1") && !ran.err.contains("M3"), "{}", ran.err);
 }

@@ -153,3 +153,74 @@ fn dropout_is_in_the_training_form_only() {
     assert!(masked != json!(36.0) && masked.is_number(), "{masked}");
     assert_eq!(masked, ask(&["--mode", "train", "--seed", "3"]));
 }
+
+#[test]
+fn values_outside_a_domain_are_told_to_those_who_ask_for_them() {
+    let place = Place::new();
+    place.file("m.chain", "x := [1; 0]\na = 1 / x\nb = 2 x\nL = sum(a) + sum(b)\n");
+    let ran = place.run(&["explain", "m.chain", "--ask", "L", "--ask", "b"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.err.contains("error M1: L: a division by 0"), "{}", ran.err);
+    assert!(ran.err.contains("line 2") && ran.out.contains("[2; 0]"), "{ran:?}");
+    let other = place.run(&["explain", "m.chain", "--ask", "b"]);
+    assert_eq!(other.status, 0, "{other:?}");
+    assert!(other.err.contains("warning M1"), "{}", other.err);
+    assert_eq!(place.run(&["explain", "m.chain"]).status, 1);
+    let json =
+        place.run(&["explain", "m.chain", "--ask", "L", "--format", "json"]).json();
+    assert_eq!(json["answers"][0]["error"]["code"], "M1");
+    assert_eq!(json["diagnostics"][0]["code"], "M1");
+}
+
+#[test]
+fn a_value_on_a_kink_is_told_with_the_slope() {
+    let place = Place::new();
+    place.file("k.chain", "x := [1; 0]\na = relu(x)\nL = sum(a)\n");
+    let slope = place.run(&["explain", "k.chain", "--ask", "dL/dx"]);
+    assert_eq!(slope.status, 0, "{slope:?}");
+    assert!(slope.err.contains("note M2: relu has a kink at 0"), "{}", slope.err);
+    let value = place.run(&["explain", "k.chain", "--ask", "L"]);
+    assert_eq!(value.err, "", "a value needs no slope");
+}
+
+#[test]
+fn the_rewrites_that_fired_are_listed() {
+    let ran = explain("examples/digits.chain", &[]);
+    assert!(ran.out.contains("rewrites used"), "{}", ran.out);
+    assert!(ran.out.contains("log softmax(z) = z − log Σexp(z)"), "{}", ran.out);
+    let json = explain("examples/digits.chain", &["--format", "json"]).json();
+    let names = json["rewrites"].as_array().expect("a list");
+    assert!(names.iter().any(|r| r["name"] == "one-hot sum"), "{names:?}");
+}
+
+#[test]
+fn what_is_learned_is_only_guessed_where_nothing_says_it() {
+    let place = Place::new();
+    let text = "x := [2; 1]\nw := [1 1]\nt = w x\nL = half_mse(0, t)\n";
+    place.file("a.chain", text);
+    place.file("b.chain", format!("{text}trainable: w\n"));
+    let ask = |file: &str| {
+        place.run(&["explain", file, "--ask", "w'", "--update", "sgd(lr = 0.1)"]).err
+    };
+    assert!(ask("a.chain").contains("learned here, since nothing says otherwise"));
+    assert!(!ask("b.chain").contains("learned here"));
+}
+
+#[test]
+fn an_updated_parameter_is_told_as_its_update() {
+    let place = Place::new();
+    place
+        .file("w.chain", "x : 2×1\nw : 1×2\ntrainable: w\nt = w x\nL = half_mse(0, t)\n");
+    let args = ["explain", "w.chain", "--update", "sgd(lr = 0.1)", "--format", "json"];
+    let symbolic = place.run(&[&args[..], &["--ask", "w'"]].concat()).json();
+    let answer = &symbolic["answers"][0];
+    assert_eq!(answer["symbolic"], "w − 1/10 t xᵀ", "{symbolic}");
+    assert!(answer["value"].is_null());
+    place.file("v.chain", "w := [1; 2]\nL = 1/2 ‖w‖²\ntrainable: w\n");
+    let ask = |more: &[&str]| {
+        let args = ["explain", "v.chain", "--update", "sgd(lr = 0.5)", "--ask", "w'"];
+        place.run(&[&args[..], more].concat()).out
+    };
+    assert!(ask(&[]).contains("w' = w − 1/2 w"), "{}", ask(&[]));
+    assert!(!ask(&["--steps", "3"]).contains("w' = w"), "{}", ask(&["--steps", "3"]));
+}

@@ -6,6 +6,7 @@
 mod bad_input;
 mod check;
 mod explain;
+mod export;
 mod listing;
 mod lost;
 mod new;

@@ -79,9 +79,23 @@ pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-#[cfg(target_os = "linux")]
 /// Says that the machine lacks the rights for a test; that is no failure, also in CI.
 pub(crate) fn skipped(why: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// What other programs make of files: `tests/python/check.py` with these arguments. Without the
+/// Python that `make test` sets up it is skipped, unless CHAINRULE_NO_SKIP is 1.
+pub(crate) fn python(args: &[&str]) {
+    let set = std::env::var_os("CHAINRULE_PYTHON").map(PathBuf::from);
+    let python = set.unwrap_or_else(|| repository(".venv/bin/python"));
+    if !python.exists() {
+        let why = format!("{} is not there; `make test` sets it up", python.display());
+        assert!(std::env::var("CHAINRULE_NO_SKIP").as_deref() != Ok("1"), "{why}");
+        return skipped(&why);
+    }
+    let script = repository("tests/python/check.py");
+    let said = ran(Command::new(python).arg(script).args(args).output().expect("Python"));
+    assert_eq!(said.status, 0, "{args:?}: {}", said.err);
 }

@@ -214,3 +214,108 @@ fn training_that_explodes_stops_and_keeps_the_last_finite_state() {
     assert!(ran.out.contains("not finite"), "{}", ran.out);
     assert!(place.path().join("runs/t-1.safetensors").exists());
 }
+
+#[test]
+fn equal_runs_give_equal_model_files() {
+    let place = place();
+    for threads in ["1", "2"] {
+        let ran = place.run(&["train", "t.chain", "--epochs", "3", "--threads", threads]);
+        assert_eq!(ran.status, 0, "{ran:?}");
+    }
+    let read = |name: &str| std::fs::read(place.path().join("runs").join(name));
+    let (first, second) = (read("t-1.safetensors"), read("t-2.safetensors"));
+    assert_eq!(first.expect("a model"), second.expect("a model"));
+}
+
+#[test]
+fn a_batch_of_one_row_under_batch_norm_is_said() {
+    let place = place();
+    let text = CLASSES.replace("relu(", "relu(batch_norm(").replace("+ b1)", "+ b1))");
+    assert_ne!(text, CLASSES);
+    place.file("t.chain", text);
+    let run = |batch: &str| {
+        let ran = place.run(&["train", "t.chain", "--epochs", "1", "--batch", batch]);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        ran.err + &ran.out
+    };
+    assert!(run("1").contains("every batch has one row"));
+    assert!(run("5").contains("the last batch of an epoch has one row"));
+    assert!(!run("8").contains("one row:"));
+}
+
+#[test]
+fn a_parameter_that_nothing_uses_is_warned_about_and_harms_nothing() {
+    let place = place();
+    place.file("t.chain", CLASSES.replace("where", "param U : H×D ~ he\nwhere"));
+    let ran = place.run(&["check", "t.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("`U` is never used"), "{}", ran.err);
+    assert!(ran.out.contains("holds"), "{}", ran.out);
+    let ran = place.run(&["train", "t.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let ran = place.run(&["evaluate", "runs/t-1.safetensors", "t.csv"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert_eq!(place.run(&["plan", "t.chain"]).status, 0);
+}
+
+#[test]
+fn data_comes_through_a_pipe_as_from_a_file() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let place = place();
+    assert_eq!(place.run(&["train", "t.chain", "--epochs", "3"]).status, 0);
+    for command in ["predict", "evaluate"] {
+        let model = "runs/t-1.safetensors";
+        let whole = place.run(&[command, model, "t.csv"]);
+        let mut piped = place.command(&[command, model, "-"]);
+        let piped = piped.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = piped.stderr(Stdio::piped()).spawn().expect("the command starts");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        pipe.write_all(table().as_bytes()).expect("the table goes in");
+        drop(pipe);
+        let piped = crate::support::ran(child.wait_with_output().expect("it ends"));
+        assert_eq!((piped.status, piped.out), (0, whole.out), "{command}");
+        assert!(piped.err.contains("standard input"), "{}", piped.err);
+    }
+}
+
+#[test]
+fn one_row_has_the_baseline_that_the_majority_class_reaches() {
+    let place = place();
+    assert_eq!(place.run(&["train", "t.chain", "--epochs", "3"]).status, 0);
+    let of = |kind: &str| {
+        place.file("one.csv", format!("a,b,kind\n1.0,2.0,{kind}\n"));
+        let args = ["evaluate", "runs/t-1.safetensors", "one.csv", "--format", "json"];
+        let scores = place.run(&args).json()["scores"].clone();
+        assert_eq!(scores["baseline_balanced_accuracy"], scores["baseline_accuracy"]);
+        scores["baseline_accuracy"].as_f64().expect("a figure")
+    };
+    assert_eq!(of("small") + of("large"), 1.0);
+}
+
+#[test]
+fn training_that_turns_non_finite_says_which_weights_are_kept() {
+    let place = place();
+    place.file("t.chain", CLASSES.replace("adam(lr = 1e-2)", "sgd(lr = 1e30)"));
+    let ran = place.run(&["train", "t.chain"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.out.contains("is not finite"), "{}", ran.out);
+    assert!(ran.out.contains("kept: the last weights that were seen"), "{}", ran.out);
+    assert_eq!(place.run(&["predict", "runs/t-1.safetensors", "t.csv"]).status, 0);
+}
+
+#[test]
+fn loss_and_metric_of_both_parts_are_shown_and_kept() {
+    let place = place();
+    let ran = place.run(&["train", "t.chain", "--epochs", "2"]);
+    let line = ran.err.lines().find(|l| l.starts_with("epoch 2/2")).unwrap_or_default();
+    assert_eq!(line.matches("accuracy").count(), 2, "{}", ran.err);
+    let csv = std::fs::read_to_string(place.path().join("runs/t-1/epochs.csv"));
+    let csv = csv.expect("the figures");
+    assert!(csv.contains("train_accuracy") && csv.contains("held_out_accuracy"));
+    let json =
+        place.run(&["train", "t.chain", "--epochs", "2", "--format", "json"]).json();
+    let last = &json["epochs"][1];
+    assert!(last["metric"].is_number() && last["held_metric"].is_number(), "{last}");
+}

@@ -4,6 +4,7 @@
 //! function of one example with one shaped argument too; others (losses) are put in at once.
 
 use crate::diag::{Code, Diagnostic, Edit, Span};
+use crate::functions::Functions;
 use crate::graph::{Axis, Binary, FuncId, NodeId, Op, Unary};
 use crate::ops::elementwise::UNARY;
 use crate::shape::{Dim, Shape};
@@ -106,7 +107,7 @@ impl Lowerer<'_> {
         let found = BUILTINS.iter().find(|(n, _)| *n == name || *n == folded);
         match found {
             Some((_, f)) if primes == 0 => f(self, args, e.span, scope),
-            _ => self.unknown(&func.key, &func.written, func.span, scope),
+            _ => self.unknown(&func.key, &func.written, func.span, scope, true),
         }
     }
 
@@ -294,6 +295,7 @@ impl Lowerer<'_> {
     /// The file's own functions are read once where they stand, so that a mistake in one is told
     /// there, used or not.
     pub(crate) fn check_functions(&mut self) {
+        self.check_recursion();
         let before = self.g.clone();
         for i in self.functions.shipped..self.functions.all.len() {
             let id = FuncId(i as u32);
@@ -310,6 +312,31 @@ impl Lowerer<'_> {
             }
         }
         *self.g = before;
+    }
+
+    /// No function comes back to itself by way of others; directly is seen where it is put in.
+    fn check_recursion(&mut self) {
+        let functions = self.functions;
+        for i in functions.shipped..functions.all.len() {
+            let own = FuncId(i as u32);
+            let (mut seen, mut todo) = (Vec::new(), called(functions, own));
+            let direct = todo.contains(&own);
+            while let Some(f) = todo.pop() {
+                if !seen.contains(&f) {
+                    seen.push(f);
+                    todo.extend(called(functions, f));
+                }
+            }
+            if seen.contains(&own) && !direct {
+                let name = &functions.get(own).name;
+                let text = format!(
+                    "`{}` calls itself by way of another function; a function has no \
+                     recursion",
+                    name.written
+                );
+                self.error(Diagnostic::error(Code::N3, name.span, text));
+            }
+        }
     }
 
     /// How a function of one example sees this argument.
@@ -649,4 +676,18 @@ fn shape_of_param(p: &crate::syntax::ast::Param) -> Shape {
 
 fn inner(scope: &Scope) -> Scope {
     Scope { objective: false, listed: false, ..scope.clone() }
+}
+
+/// The functions that stand in a body.
+fn called(functions: &Functions, f: FuncId) -> Vec<FuncId> {
+    let f = functions.get(f);
+    let mut out = Vec::new();
+    let mut todo: Vec<&Expr> = std::iter::once(&f.body).chain(&f.computed).collect();
+    while let Some(e) = todo.pop() {
+        if let ExprKind::Call { func, .. } = &e.kind {
+            out.extend(functions.find(&func.written));
+        }
+        todo.extend(super::children(e));
+    }
+    out
 }

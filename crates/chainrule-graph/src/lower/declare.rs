@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic, Edit, Span};
 use crate::functions::Functions;
 use crate::graph::{Graph, NodeId, Op};
 use crate::module::{Equation, Module, Objective, Start, Symbol};
-use crate::shape::{Dim, Dims, Shape};
+use crate::shape::{Atom, Dim, Dims, Shape};
 use crate::syntax::ast::{
     Declaration, DimExpr, Expr, ExprKind, File, Init, Layout, Mark, Name, Role,
     ShapeExpr, StatementKind,
@@ -17,6 +17,9 @@ use crate::value::Mat;
 
 use super::expr::Scope;
 use super::{Lowerer, Meaning, Override, of_kind};
+
+/// A worked value has at most so many entries: nobody reads more, and no memory is lost to a slip.
+const LARGEST: usize = 10_000_000;
 
 /// What becomes the module.
 pub(crate) struct Draft {
@@ -91,7 +94,11 @@ impl Draft {
         })
         .last()
         .map(|(d, _)| d);
+        let chosen = file.statements.iter();
+        let chosen =
+            chosen.map(|s| &s.kind).any(|k| matches!(k, StatementKind::Trainable(_)));
         Module {
+            chosen,
             graph,
             symbols,
             equations: self.equations,
@@ -298,7 +305,17 @@ impl Lowerer<'_> {
             && self.is_dim(&other.key)
         {
             self.names.insert(name.key.clone(), Meaning::Dim);
-            self.dims.alias(&name.key, Dim::named(&other.key));
+            let dim = Dim::named(&other.key);
+            let itself = |a: &Atom| matches!(a, Atom::Name(n) if *n == name.key);
+            if self.dims.resolve(&dim).atoms.iter().any(itself) {
+                let text = format!(
+                    "`{}` would be a name for itself: this goes in a circle",
+                    name.written
+                );
+                self.error(Diagnostic::error(Code::N3, value.span, text));
+                return;
+            }
+            self.dims.alias(&name.key, dim);
             return;
         }
         let given = overrides.iter().find(|o| o.name == name.key);
@@ -373,6 +390,13 @@ impl Lowerer<'_> {
         }
         let before = self.diags.len();
         let node = self.expr(e, &Scope { closed: true, ..Scope::open() })?;
+        let shape = self.shape(node);
+        if let Some((r, c)) = shape.under(&self.dims.sizes)
+            && r.saturating_mul(c) > LARGEST
+        {
+            self.too_large(&shape, e.span);
+            return None;
+        }
         let mut env =
             crate::eval::Env { sizes: self.dims.sizes.clone(), ..Default::default() };
         for (key, v) in &self.origins.numbers {
@@ -541,11 +565,26 @@ impl Lowerer<'_> {
         let shape = self.dims.resolve_shape(&s.shape);
         if m.is_scalar() && !shape.is_scalar() {
             return match shape.under(&self.dims.sizes) {
+                Some((r, c)) if r.saturating_mul(c) > LARGEST => {
+                    self.too_large(&shape, span);
+                    None
+                }
                 Some((r, c)) => Some(Mat::filled(r, c, m.data[0])),
                 None => self.value_of_size(s, &shape, m, span),
             };
         }
         self.value_of_size(s, &shape, m, span)
+    }
+
+    fn too_large(&mut self, shape: &Shape, span: Span) {
+        let text = format!(
+            "a worked value of {shape}{}: more than {LARGEST} entries",
+            self.known_size(shape)
+        );
+        let d = Diagnostic::error(Code::S5, span, text);
+        self.error(
+            d.hint("a value that large is data or a start: input, or param … ~ …"),
+        );
     }
 
     fn value_of_size(

@@ -165,7 +165,7 @@ impl Lowerer<'_> {
             "e" => return Some(self.g.number(std::f64::consts::E)),
             _ => {}
         }
-        self.unknown(key, written, span, scope)
+        self.unknown(key, written, span, scope, false)
     }
 
     /// A dimension as a scalar; a plain number is a number.
@@ -576,6 +576,9 @@ impl Lowerer<'_> {
         scope: &Scope,
     ) -> Option<NodeId> {
         let cols = rows.first().map_or(0, Vec::len);
+        if cols == 0 {
+            return self.error(empty_bracket(span));
+        }
         if let Some(bad) = rows.iter().find(|r| r.len() != cols) {
             let at = bad.first().map_or(span, |e| e.span);
             let text =
@@ -607,6 +610,9 @@ impl Lowerer<'_> {
     }
 
     fn stack(&mut self, parts: &[Expr], span: Span, scope: &Scope) -> Option<NodeId> {
+        if parts.is_empty() {
+            return self.error(empty_bracket(span));
+        }
         let nodes: Option<Vec<NodeId>> =
             parts.iter().map(|p| self.expr(p, scope)).collect();
         let nodes = nodes?;
@@ -708,4 +714,9 @@ pub(crate) fn constant_value(g: &Graph, dims: &Dims, n: NodeId) -> Option<f64> {
         }
         _ => None,
     }
+}
+
+fn empty_bracket(span: Span) -> Diagnostic {
+    let text = "expected entries between the brackets, found none";
+    Diagnostic::error(Code::S5, span, text)
 }

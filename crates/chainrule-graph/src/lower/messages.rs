@@ -413,6 +413,7 @@ impl Lowerer<'_> {
         written: &str,
         span: Span,
         scope: &Scope,
+        called: bool,
     ) -> Option<NodeId> {
         if self.functions.find(key).is_some() || super::is_builtin(key) {
             let text = format!("`{written}` is a function, here stands a value");
@@ -438,20 +439,27 @@ impl Lowerer<'_> {
             d = d.fix(format!("a product: {with}"), vec![Edit { span, with }]);
         }
         let rest = self.origins.text.get(span.end as usize..).unwrap_or("");
-        if rest.starts_with('(') {
-            let called = self.functions.all.iter().flat_map(crate::functions::names);
-            names.extend(called.map(str::to_string));
+        let called = called || rest.starts_with('(');
+        if called {
+            let functions = self.functions.all.iter().flat_map(crate::functions::names);
+            names.extend(functions.map(str::to_string));
             names.extend(super::calls::builtin_names().map(str::to_string));
         }
         let all: Vec<&str> = names.iter().map(String::as_str).collect();
-        if let Some(near) = nearest(key, &all) {
+        let near = nearest(key, &all);
+        if let Some(near) = near.or_else(|| held(key, &all).filter(|_| called)) {
             let edit = Edit { span, with: near.to_string() };
             d = d.fix(format!("did you mean `{near}`?"), vec![edit]);
         }
         if d.hints.is_empty() {
-            d = d.hint(format!(
-                "declare it (param {written} : …) or give it a value ({written} := …)"
-            ));
+            d = d.hint(match called {
+                true => format!(
+                    "define it ({written}(z) = …); `chainrule functions` lists what there is"
+                ),
+                false => format!(
+                    "declare it (param {written} : …) or give it a value ({written} := …)"
+                ),
+            });
         }
         self.error(d)
     }
@@ -463,6 +471,18 @@ impl Lowerer<'_> {
         let globals = globals.filter(|_| !scope.closed).map(|(k, _)| k.clone());
         locals.chain(globals).filter(|k| !k.starts_with('\u{0}')).collect()
     }
+}
+
+/// The longest known name that stands inside of the word: `CrossEntropyLoss` is near
+/// `cross_entropy`.
+fn held<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
+    const SHORTEST: usize = 4;
+    let word = crate::functions::folded(word);
+    let inside = |n: &&&str| {
+        let n = crate::functions::folded(n);
+        n.len() >= SHORTEST && word.contains(&n)
+    };
+    names.iter().filter(inside).max_by_key(|n| n.len()).copied()
 }
 
 /// A left operand `A B` of `A B x`: what touches `x` is `B`.

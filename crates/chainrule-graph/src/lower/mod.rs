@@ -12,12 +12,12 @@ pub(crate) mod sums;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Code, Diagnostic, Span};
 use crate::functions::Functions;
 use crate::graph::{FuncId, Graph, NodeId};
 use crate::module::Module;
 use crate::shape::Dims;
-use crate::syntax::ast::{File, Layout, Statement, StatementKind};
+use crate::syntax::ast::{File, Layout, Role, Statement, StatementKind};
 
 pub use calls::is_builtin;
 pub(crate) use expr::{Form, Mode, Scope};
@@ -159,6 +159,7 @@ pub fn load_without_fixes(text: &str, overrides: &[Override]) -> Loaded {
     if !stop {
         diagnostics.extend(more);
         diagnostics.extend(update_rule(&module));
+        diagnostics.extend(data_line(&module));
     }
     let bad = crate::diag::has_errors(&diagnostics);
     diagnostics.sort_by_key(|d| (std::cmp::Reverse(d.severity), d.span.start));
@@ -171,6 +172,31 @@ fn update_rule(m: &Module) -> Vec<Diagnostic> {
     let call = m.train.as_ref().and_then(|t| t.optimizer.as_ref());
     call.and_then(|c| crate::optimizer::rule(&m.functions, c, true).err())
         .unwrap_or_default()
+}
+
+/// What is wrong with the names in the `data:` line: each clause speaks of an input or a target.
+fn data_line(m: &Module) -> Vec<Diagnostic> {
+    let wanted = m.symbols.iter();
+    let wanted = wanted.filter(|s| matches!(s.role, Role::Input | Role::Target));
+    let names: Vec<&str> = wanted.map(|s| s.key.as_str()).collect();
+    let clauses = m.data.iter().flat_map(|d| &d.columns);
+    let unknown = clauses.filter(|c| !names.contains(&c.symbol.as_str()));
+    unknown
+        .map(|c| {
+            let (found, all) = (&c.symbol, names.join(", "));
+            let text = match names.is_empty() {
+                true => {
+                    format!("`{found}` has columns, and nothing is an input or target")
+                }
+                false => format!("expected an input or target ({all}), found `{found}`"),
+            };
+            let d = Diagnostic::error(Code::T1, c.span, text);
+            match crate::syntax::settings::nearest(found, names.iter().copied()) {
+                Some(near) => d.hint(format!("did you mean `{near}`?")),
+                None => d,
+            }
+        })
+        .collect()
 }
 
 /// The statements of a kind, with their spans.

@@ -213,7 +213,10 @@ impl Lowerer<'_> {
             return match self.names.get(&name.key) {
                 Some(Meaning::Node(n)) => Some(*n),
                 Some(Meaning::Poisoned) => None,
-                _ => self.unknown(&name.key, &name.written, name.span, &Scope::open()),
+                _ => {
+                    let scope = Scope::open();
+                    self.unknown(&name.key, &name.written, name.span, &scope, false)
+                }
             };
         }
         let mut found = Vec::new();

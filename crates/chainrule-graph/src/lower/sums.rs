@@ -5,12 +5,30 @@
 //! the second 1×c, on both r×c. Invariant: at most two indices are open at a time.
 
 use crate::diag::{Code, Diagnostic, Span};
-use crate::graph::{Axis, Binary, NodeId, Op};
+use crate::graph::{Axis, Binary, Block, NodeId, Op};
 use crate::shape::{Dim, Shape};
 use crate::syntax::ast::{Expr, ExprKind, Index, Name};
 
 use super::expr::Scope;
 use super::{Lowerer, Meaning};
+
+/// What a sum with limits runs over.
+#[derive(Clone, Copy)]
+enum Part {
+    /// The dimension.
+    Whole,
+    /// So many entries from a place (from 0).
+    Of(usize, usize),
+}
+
+/// Some entries along the rows or the columns.
+fn slice(s: &Shape, along_rows: bool, at: usize, count: usize) -> Block {
+    let (at, count, zero) = (Dim::size(at), Dim::size(count), Dim::size(0));
+    match along_rows {
+        true => Block { row: at, rows: count, col: zero, cols: s.cols.clone() },
+        false => Block { row: zero, rows: s.rows.clone(), col: at, cols: count },
+    }
+}
 
 impl Lowerer<'_> {
     /// `∑_i e`: the index gets the common dimension of what it indexes.
@@ -29,14 +47,21 @@ impl Lowerer<'_> {
         if let Some(except) = except {
             x = self.leave_out(x, except, &inside)?;
         }
-        self.whole_range(from.as_deref(), to.as_deref(), &dim, scope)?;
+        let part = self.part(from.as_deref(), to.as_deref(), &dim, scope)?;
         let along_rows = inside.indices.len() == 1;
         let axis = if along_rows { Axis::Rows } else { Axis::Cols };
         let s = self.shape(x);
         let depends = if along_rows { !s.rows.is_one() } else { !s.cols.is_one() };
         if !depends {
-            let n = self.size(&dim);
+            let n = match part {
+                Part::Whole => self.size(&dim),
+                Part::Of(_, count) => self.g.number(count as f64),
+            };
             return Some(self.g.binary(Binary::Mul, n, x));
+        }
+        if let Part::Of(at, count) = part {
+            let block = slice(&s, along_rows, at, count);
+            x = self.spanned(Op::Slice(block), &[x], e.span);
         }
         let other = if along_rows { s.cols.is_one() } else { s.rows.is_one() };
         let axis = if other { Axis::All } else { axis };
@@ -65,38 +90,65 @@ impl Lowerer<'_> {
         self.indexed(e, scope)
     }
 
-    /// Only a sum over the whole dimension is part of the language.
-    fn whole_range(
+    /// Which part of the dimension a sum runs over.
+    fn part(
         &mut self,
         from: Option<&Expr>,
         to: Option<&Expr>,
         dim: &Dim,
         scope: &Scope,
-    ) -> Option<()> {
+    ) -> Option<Part> {
         let outer = Scope { indices: Vec::new(), ..scope.clone() };
-        if let Some(from) = from {
-            let n = self.expr(from, &outer)?;
-            if self.constant_value(n) != Some(1.0) {
-                let text =
-                    "a sum over part of a dimension: slice it first, as in `a[2:4]`";
-                self.error(Diagnostic::error(Code::S5, from.span, text));
-                return None;
+        let first = match from {
+            None => 1.0,
+            Some(from) => self.limit(from, &outer)?.0,
+        };
+        let size = dim.under(&self.dims.sizes);
+        let (last, whole) = match to {
+            None => (f64::NAN, true),
+            Some(to) => {
+                let (last, node) = self.limit(to, &outer)?;
+                (last, node == self.size(dim) || size.map(|n| n as f64) == Some(last))
             }
+        };
+        if first == 1.0 && whole {
+            return Some(Part::Whole);
         }
-        let Some(to) = to else { return Some(()) };
-        let n = self.expr(to, &outer)?;
-        let size = self.size(dim);
-        if n == size
-            || self
-                .constant_value(n)
-                .is_some_and(|v| Some(v) == self.constant_value(size))
-        {
-            return Some(());
+        let span = from.into_iter().chain(to).map(|e| e.span).reduce(Span::to)?;
+        let last = if whole { size.map_or(f64::NAN, |n| n as f64) } else { last };
+        self.inside(first, last, size, dim, span)
+    }
+
+    /// The value of a limit, NaN where it is not known, and its node.
+    fn limit(&mut self, e: &Expr, outer: &Scope) -> Option<(f64, NodeId)> {
+        let n = self.expr(e, outer)?;
+        Some((self.constant_value(n).unwrap_or(f64::NAN), n))
+    }
+
+    /// Part of a dimension has to be known as numbers, as a place in an array is.
+    fn inside(
+        &mut self,
+        first: f64,
+        last: f64,
+        size: Option<usize>,
+        dim: &Dim,
+        span: Span,
+    ) -> Option<Part> {
+        let whole = |x: f64| x >= 1.0 && x.fract() == 0.0;
+        let error = |text: String| Diagnostic::error(Code::S5, span, text);
+        let Some(n) = size else {
+            let text = "a sum over part of a dimension needs its size";
+            let d = error(format!("{text}: nothing says how large {dim} is"));
+            self.error(d.hint(format!("where {dim} = …")));
+            return None;
+        };
+        if whole(first) && whole(last) && first <= last && last <= n as f64 {
+            return Some(Part::Of(first as usize - 1, (last - first) as usize + 1));
         }
-        let text = format!("the sum ends at a value that is not the dimension {dim}");
-        let d = Diagnostic::error(Code::S5, to.span, text)
-            .hint("a sum over part of a dimension: slice it first, as in `a[2:4]`");
-        self.error(d);
+        let named =
+            if dim.number().is_some() { n.to_string() } else { format!("{dim} = {n}") };
+        let text = format!("a sum runs from a whole number to one within 1..{named}");
+        self.error(error(text));
         None
     }
 
@@ -379,7 +431,6 @@ impl Lowerer<'_> {
 
     /// Keeps only row (k = 0) or column (k = 1) number n.
     fn cut(&mut self, x: NodeId, k: usize, n: usize, span: Span) -> Option<NodeId> {
-        use crate::graph::Block;
         let s = self.shape(x);
         let limit = if k == 0 { &s.rows } else { &s.cols };
         if n == 0 || limit.number().is_some_and(|m| n > m) {

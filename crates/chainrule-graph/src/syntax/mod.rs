@@ -36,10 +36,11 @@ mod tests;
 mod token;
 mod train;
 
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic, Span};
 
 pub use greek::ascii;
 pub use names::{canonical, element, fold};
+pub use train::ITEMS as TRAIN_ITEMS;
 
 use parser::Parser;
 use scope::Scope;
@@ -76,20 +77,57 @@ pub fn parse(
     Parsed { file, diagnostics }
 }
 
-/// Reads one expression, for a question or a setting.
+/// Reads one expression, for a question.
 #[must_use]
 pub fn parse_expression(
     text: &str,
     is_function: &dyn Fn(&str) -> bool,
 ) -> (ast::Expr, Vec<Diagnostic>) {
+    expression(text, is_function, false)
+}
+
+/// Reads the call of an optimiser as the `train:` line is read: a name before a bracket is a call.
+#[must_use]
+pub fn parse_setting(
+    text: &str,
+    is_function: &dyn Fn(&str) -> bool,
+) -> (ast::Expr, Vec<Diagnostic>) {
+    expression(text, is_function, true)
+}
+
+fn expression(
+    text: &str,
+    is_function: &dyn Fn(&str) -> bool,
+    calls: bool,
+) -> (ast::Expr, Vec<Diagnostic>) {
     let (lines, mut diagnostics) = lexer::lex(text);
     let tokens: Vec<Token> = lines.into_iter().flat_map(|l| l.tokens).collect();
     let scope = Scope::bare(is_function, text);
     let mut parser = Parser::new(&tokens, &scope, &mut diagnostics);
+    parser.calls = calls;
     let expr = parser.expression();
     parser.finish();
     checks::sort(&mut diagnostics);
     (expr, diagnostics)
+}
+
+/// Reads the value of one item of a `train:` line: `batch`, `32`.
+///
+/// # Errors
+/// What the line would be told in a file; the place is of no file.
+pub fn train_item(item: &str, value: &str) -> Result<ast::TrainSpec, Diagnostic> {
+    let parsed = parse(&format!("train: {item} {value}"), &|_| false, &[]);
+    if let Some(first) = parsed.diagnostics.into_iter().next() {
+        return Err(first);
+    }
+    let statement = parsed.file.statements.into_iter().next().map(|s| s.kind);
+    match statement {
+        Some(ast::StatementKind::Train(spec)) => Ok(*spec),
+        _ => {
+            let text = format!("expected a value of {item}, found `{value}`");
+            Err(Diagnostic::error(Code::T1, Span::default(), text))
+        }
+    }
 }
 
 /// Every name that is written in a file, with its place (for fixes that replace one).

@@ -15,6 +15,7 @@ use crate::diag::Span;
 mod near;
 mod parts;
 mod print;
+mod put;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ mod words;
 
 pub use near::nearest;
 pub use print::print_data;
+pub use put::{NAMES as ITEMS, item_of, put_columns, put_item};
 pub use read::parse_data;
 
 /// The `data:` line.

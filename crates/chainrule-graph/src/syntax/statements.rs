@@ -355,10 +355,20 @@ impl Parser<'_> {
                 Some(*value as u64)
             }
             _ => {
-                let message = format!("expected {what}, found {}", self.found());
+                let found = self.found_number();
+                let message = format!("expected {what}, found {found}");
                 self.slip(Diagnostic::error(Code::T1, self.here(), message));
                 None
             }
+        }
+    }
+
+    /// What stands here; a minus together with the number behind it.
+    pub(crate) fn found_number(&self) -> String {
+        let sign = self.peek().filter(|t| t.is("-"));
+        match (sign, self.ahead(1).map(|t| &t.tok)) {
+            (Some(_), Some(Tok::Number(_, text))) => format!("`-{text}`"),
+            _ => self.found(),
         }
     }
 }

@@ -155,7 +155,7 @@ fn a_train_item_is_answered_with_the_nearest_word() {
     );
     finds(
         "train: adam, batch 0",
-        &["T1 expected rows of a batch, or `full` from 1, found 0 `0`"],
+        &["T1 expected 1 or more rows, or `full`, found 0 `0`"],
     );
     finds("train: adam, batch 8, batch 9", &["T1 `batch` is given twice `batch`"]);
     finds(

@@ -11,7 +11,7 @@ use super::parser::{Parser, insert};
 use super::token::{Tok, Token};
 
 /// First words of the items.
-const ITEMS: &[&str] = &[
+pub const ITEMS: &[&str] = &[
     "batch",
     "epochs",
     "seed",
@@ -134,10 +134,10 @@ impl Parser<'_> {
     fn known_item(&mut self, word: &str, spec: &mut TrainSpec) {
         match word {
             "batch" if self.eat_word("full") => spec.batch = Some(0),
-            "batch" => spec.batch = self.size_of("rows of a batch, or `full`"),
-            "epochs" => spec.epochs = self.size_of("a number of epochs"),
-            "patience" => spec.patience = self.size_of("a number of epochs"),
-            "seed" => spec.seed = self.count("a seed"),
+            "batch" => spec.batch = self.size_of("1 or more rows, or `full`"),
+            "epochs" => spec.epochs = self.size_of("1 or more epochs"),
+            "patience" => spec.patience = self.size_of("1 or more epochs"),
+            "seed" => spec.seed = self.count("a seed, a whole number from 0"),
             "clip" => spec.clip = self.positive("the largest gradient norm"),
             "keep" => spec.keep_best = self.choice(&[("best", true), ("last", false)]),
             "stop" => spec.stop_after = self.duration(),
@@ -157,7 +157,7 @@ impl Parser<'_> {
         let here = self.here();
         let size = self.count(what)?;
         if size == 0 {
-            let message = format!("expected {what} from 1, found 0");
+            let message = format!("expected {what}, found 0");
             self.slip(Diagnostic::error(Code::T1, here, message));
             return None;
         }
@@ -171,7 +171,8 @@ impl Parser<'_> {
                 Some(*value)
             }
             _ => {
-                let message = format!("expected {what}, above 0, found {}", self.found());
+                let found = self.found_number();
+                let message = format!("expected {what}, above 0, found {found}");
                 self.slip(Diagnostic::error(Code::T1, self.here(), message));
                 None
             }

@@ -44,7 +44,20 @@ impl Learner<'_> {
             };
             columns.push(ColumnPlan { name: column.name.clone(), kind });
         }
-        Ok(SymbolPlan { key: symbol.key.clone(), target: symbol.target, form, columns })
+        let array = self.are_arrays(picks, &columns);
+        let (key, target) = (symbol.key.clone(), symbol.target);
+        Ok(SymbolPlan { key, target, form, columns, array })
+    }
+
+    /// Whether all columns are numbers of files without text.
+    fn are_arrays(&self, picks: &[Pick<'_>], columns: &[ColumnPlan]) -> bool {
+        let source = self.source;
+        let text = |p: &Pick<'_>| {
+            let part = source.columns[p.column].part;
+            source.parts.get(part).is_some_and(|part| part.lines.is_some())
+        };
+        let number = |c: &ColumnPlan| matches!(c.kind, Kind::Number { .. });
+        !picks.iter().any(text) && columns.iter().all(number)
     }
 
     fn levels(&self, column: &RawColumn) -> Option<Vec<String>> {

@@ -9,8 +9,11 @@ use std::path::Path;
 use chainrule_graph::syntax::settings::DataSpec;
 use serde::{Deserialize, Serialize};
 
-use super::source::{Source, read_as};
+use super::source::{Source, from_memory, read_as};
 use crate::error::{DataProblem, Error};
+
+/// Reads a table by the line's settings; the named columns are words.
+type Reader<'r> = &'r dyn Fn(&DataSpec, &[String]) -> Result<Source, Error>;
 
 /// The recipe from columns of a file to arrays of symbols.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +56,9 @@ pub struct SymbolPlan {
     pub form: Form,
     /// Its columns, in order.
     pub columns: Vec<ColumnPlan>,
+    /// Whether they are entries of arrays (IDX, .npy, memory), whose names were made up.
+    #[serde(default)]
+    pub array: bool,
 }
 
 /// What the entries of a symbol are.
@@ -165,7 +171,8 @@ impl Kind {
         }
     }
 
-    fn steps(&self) -> &[Step] {
+    /// What is done to its number, in order.
+    pub(crate) fn steps(&self) -> &[Step] {
         match self {
             Self::Number { steps, .. } | Self::Ordinal { steps, .. } => steps,
             Self::Category { .. } | Self::Class { .. } => &[],
@@ -262,11 +269,23 @@ impl Preparation {
     /// # Errors
     /// As [`super::read_source`], and [`Error::Data`] if a file without header has other columns.
     pub fn read(&self, folder: &Path, file: &str) -> Result<Source, Error> {
+        self.read_by(&|spec, text| read_as(folder, file, spec, text))
+    }
+
+    /// The same for a table in memory, as it comes through a pipe; `name` stands in messages.
+    ///
+    /// # Errors
+    /// As [`Preparation::read`], without those of opening.
+    pub fn read_bytes(&self, bytes: &[u8], name: &str) -> Result<Source, Error> {
+        self.read_by(&|spec, text| from_memory(bytes, name, spec, text))
+    }
+
+    fn read_by(&self, read: Reader<'_>) -> Result<Source, Error> {
         let mut spec = self.reading.spec();
         // Names are given afterwards, as the file may lack the targets.
         spec.no_header = spec.no_header.map(|_| Vec::new());
         let text: &[String] = if spec.no_header.is_none() { &self.text } else { &[] };
-        let source = read_as(folder, file, &spec, text)?;
+        let source = read(&spec, text)?;
         if source.headerless { self.with_names(source) } else { Ok(source) }
     }
 

@@ -290,13 +290,23 @@ pub fn read_from_bytes(
     name: &str,
     spec: &DataSpec,
 ) -> Result<Source, Error> {
+    from_memory(bytes, name, spec, &[])
+}
+
+/// As [`read_from_bytes`]; the columns `text` are read as words even if all are numbers.
+pub(crate) fn from_memory(
+    bytes: &[u8],
+    name: &str,
+    spec: &DataSpec,
+    text: &[String],
+) -> Result<Source, Error> {
     let unpacked;
     let mut bytes = bytes;
     if bytes.starts_with(GZIP) {
         unpacked = unpack(bytes, name)?;
         bytes = &unpacked;
     }
-    read_slice(bytes, name, None, spec, &[])?.checked()
+    read_slice(bytes, name, None, spec, text)?.checked()
 }
 
 fn read_slice(

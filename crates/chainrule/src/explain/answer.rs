@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chainrule_graph::derived::{derive, symbol_node};
-use chainrule_graph::diag::{Code, Diagnostic, Span};
+use chainrule_graph::diag::{Code, Diagnostic, Severity, Span};
+use chainrule_graph::domain;
 use chainrule_graph::eval::Value;
 use chainrule_graph::graph::{Block, Graph, NodeId, Op, SymId};
 use chainrule_graph::module::Module;
@@ -29,16 +30,39 @@ pub(super) fn ask(m: &Module, options: &AskOptions, questions: &[String]) -> Rep
     let parsed: Vec<Result<Asked, Diagnostic>> =
         questions.iter().map(|q| question::parse(q)).collect();
     let asker = Asker::new(m, options, &parsed);
+    let mut touched = false;
     let replies = questions
         .iter()
         .zip(parsed)
         .map(|(text, asked)| {
             let answer = asked.and_then(|a| asker.answer(&a, text));
+            touched |= answer.as_ref().is_ok_and(|a| finite(a) != Finite::All);
+            let answer = answer.and_then(|a| asker.defined(a));
             Reply { ask: text.clone(), answer }
         })
         .collect();
-    Report { replies, diagnostics: asker.notes }
+    Report { replies, diagnostics: asker.told(touched) }
 }
+
+/// How many entries of an answer are numbers.
+#[derive(Clone, Copy, PartialEq)]
+enum Finite {
+    All,
+    Some,
+    None,
+}
+
+fn finite(a: &Answer) -> Finite {
+    let Answered::Numbers(m) = &a.value else { return Finite::All };
+    match m.data.iter().filter(|v| v.is_finite()).count() {
+        n if n == m.data.len() => Finite::All,
+        0 => Finite::None,
+        _ => Finite::Some,
+    }
+}
+
+/// An update of more signs than this says less than its numbers.
+const LONGEST: usize = 160;
 
 struct Asker<'a> {
     m: &'a Module,
@@ -50,6 +74,8 @@ struct Asker<'a> {
     stepper: Option<Result<Stepper<'a>, Diagnostic>>,
     /// Whether the file's gradients agree with differences: none is shown otherwise.
     checked: Result<(), Diagnostic>,
+    /// M1: values of the file that leave a domain.
+    outside: Vec<Diagnostic>,
     notes: Vec<Diagnostic>,
 }
 
@@ -73,6 +99,7 @@ impl<'a> Asker<'a> {
             states: Ok(BTreeMap::new()),
             stepper: None,
             checked: Ok(()),
+            outside: Vec::new(),
             notes: Vec::new(),
         };
         if asked.iter().flatten().any(needs_gradient) {
@@ -86,7 +113,36 @@ impl<'a> Asker<'a> {
             out.note_learned();
         }
         out.states = out.run(&ks);
+        let slopes = asked.iter().flatten().any(needs_gradient) || ks.len() > 1;
+        out.look_at_values(slopes);
         out
+    }
+
+    /// M1 where a value leaves a domain; M2 where one sits on a kink and a slope is asked for.
+    fn look_at_values(&mut self, slopes: bool) {
+        let found = domain::check(self.m);
+        let (outside, kinks): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|d| d.severity == Severity::Error);
+        self.notes.extend(kinks.into_iter().filter(|_| slopes));
+        self.outside = outside;
+    }
+
+    /// An answer, unless nothing in it is a number for the sake of a value outside its domain.
+    fn defined(&self, a: Answer) -> Result<Answer, Diagnostic> {
+        match self.outside.first().filter(|_| finite(&a) == Finite::None) {
+            Some(reason) => Err(reason.clone()),
+            None => Ok(a),
+        }
+    }
+
+    /// Everything that was noticed; a value outside its domain is an error for those who asked for
+    /// something that it touches, else a warning.
+    fn told(self, touched: bool) -> Vec<Diagnostic> {
+        let outside = self.outside.into_iter().map(|mut d| {
+            d.severity = if touched { Severity::Error } else { Severity::Warning };
+            d
+        });
+        outside.chain(self.notes).collect()
     }
 
     /// After how many steps a question looks.
@@ -121,7 +177,7 @@ impl<'a> Asker<'a> {
 
     /// In a bare file everything free moves: the output lists what.
     fn note_learned(&mut self) {
-        if !self.m.bare {
+        if !self.m.bare || self.m.chosen {
             return;
         }
         let names: Vec<String> =
@@ -276,19 +332,44 @@ impl<'a> Asker<'a> {
         let node = self.node(t, text)?;
         let d = query::value(self.m, node);
         if t.index.is_empty() {
-            let said = self.m.equation(&t.key).map(|e| self.definition(&e.text));
-            let (symbolic, latex) = said.unwrap_or_else(|| plain(&t.written));
-            let value = self.matrix(self.state(k)?.value(self.m, &d.graph, d.root));
+            let (symbolic, latex) = self.form(t, k).unzip();
+            let value = match self.state(k) {
+                Ok(state) => self.matrix(state.value(self.m, &d.graph, d.root)),
+                // Without numbers the form after a step is an answer all the same.
+                Err(_) if k == 1 && symbolic.is_some() && self.moves(t) => {
+                    Answered::Unknown
+                }
+                Err(reason) => return Err(reason),
+            };
             let shape = self.shape(&self.m.graph, node);
-            return Ok(Answer {
-                shape,
-                value,
-                symbolic: Some(symbolic),
-                latex: Some(latex),
-            });
+            return Ok(Answer { shape, value, symbolic, latex });
         }
         let named = self.named(&d, true);
         self.entries(&d, d.top, &named, &t.index, k, text, Some(node))
+    }
+
+    /// Whether a step changes the symbol.
+    fn moves(&self, t: &Target) -> bool {
+        let all = learned(self.m, &self.frozen);
+        all.iter().any(|(_, name)| *name == t.key)
+    }
+
+    /// What a name stands for after k steps: an equation is what it was, of values that have moved; a
+    /// learned symbol is its update, as long as one step was made and it can be read.
+    fn form(&self, t: &Target, k: usize) -> Option<(String, String)> {
+        if let Some(e) = self.m.equation(&t.key) {
+            return Some(self.definition(&e.text));
+        }
+        if k == 0 || !self.moves(t) {
+            return Some(plain(&t.written));
+        }
+        let Some(Ok(stepper)) = self.stepper.as_ref().filter(|_| k == 1) else {
+            return None;
+        };
+        let (graph, root, names) = stepper.first(self.m.symbol(&t.key)?.id)?;
+        let printer = self.printer(&graph, &names);
+        let text = printer.text(root, Style::Unicode);
+        (text.chars().count() <= LONGEST).then(|| (text, latex(&printer.node(root))))
     }
 
     /// The right side of an equation, as written.
@@ -682,8 +763,12 @@ fn needs_gradient(a: &Asked) -> bool {
     derives || !matches!(a.when, When::Unsaid | When::At(0))
 }
 
-/// The gradients of the objective against differences at made-up numbers.
-fn gradients_hold(m: &Module) -> Result<(), Diagnostic> {
+/// The gradients of the objective against differences at made-up numbers: nothing that rests
+/// on a derivative is shown before this has been seen to hold.
+///
+/// # Errors
+/// M3 with the symbol whose gradient is wrong.
+pub fn gradients_hold(m: &Module) -> Result<(), Diagnostic> {
     match derive(m) {
         Ok(d) => verify::gradient(m, &d, 0).map_err(|d| *d),
         // Without an objective there is nothing to hold a derivative against here.

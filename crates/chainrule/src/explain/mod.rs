@@ -12,6 +12,7 @@ mod question;
 mod rows;
 mod state;
 
+pub use answer::gradients_hold;
 pub use derivation::{Line, derivation};
 pub use rows::with_rows;
 

@@ -12,6 +12,7 @@ use chainrule_graph::value::Mat;
 use crate::data::{Array, Dataset};
 use crate::error::Error;
 use crate::init;
+use crate::memory;
 use crate::model::sizes_of;
 
 /// The module with rows (from 1, both ends included) of prepared data as its values.
@@ -32,6 +33,7 @@ pub fn with_rows(
     }
     let mut out = m.clone();
     out.dims.sizes = sizes_of(m, data)?;
+    memory::worked(m, &out.dims.sizes, to + 1 - from)?;
     for s in &mut out.symbols {
         if let Some(array) = data.array(&s.key) {
             let value = values(array, from - 1..to);

@@ -101,6 +101,7 @@ pub(crate) struct Stepper<'a> {
     clip: Option<f64>,
     total: usize,
     round: Option<u32>,
+    derived: Derived,
 }
 
 impl<'a> Stepper<'a> {
@@ -132,7 +133,24 @@ impl<'a> Stepper<'a> {
             })
             .collect();
         let clip = m.train.as_ref().and_then(|t| t.clip);
-        Ok(Self { m, graph, gradients, rules: rules?, clip, total, round })
+        Ok(Self { m, graph, gradients, rules: rules?, clip, total, round, derived: d })
+    }
+
+    /// A learned symbol after the first step, in the file's names; none where a clip, a number of
+    /// the whole gradient, stands between.
+    pub(crate) fn first(
+        &self,
+        id: SymId,
+    ) -> Option<(Graph, NodeId, BTreeMap<NodeId, String>)> {
+        let k = self.gradients.iter().position(|(s, _)| *s == id)?;
+        let gradient = self.derived.gradients[k];
+        match self.clip {
+            None => {
+                let (d, rule) = (&self.derived, &self.rules[k]);
+                optimizer::first_step(self.m, d, rule, gradient, self.total)
+            }
+            Some(_) => None,
+        }
     }
 
     /// One step: gradient, clip, rule.

@@ -34,7 +34,8 @@ pub struct ClassScores {
     pub baseline_accuracy: f64,
     /// Mean recall over the classes that occur.
     pub balanced_accuracy: f64,
-    /// 1 / number of classes that occur.
+    /// The same for the majority class of the training part: 1 / number of classes that occur, or
+    /// 0 where it is not among them.
     pub baseline_balanced_accuracy: f64,
     /// In nats per example; `None` where the outputs are no probabilities.
     pub log_loss: Option<f64>,
@@ -80,7 +81,10 @@ pub fn class_scores(
         accuracy: share(right, examples),
         baseline_accuracy: share(confusion[majority].iter().sum(), examples),
         balanced_accuracy: mean(&recalls),
-        baseline_balanced_accuracy: 1.0 / recalls.len().max(1) as f64,
+        baseline_balanced_accuracy: match classes[majority].support {
+            0 => 0.0,
+            _ => 1.0 / recalls.len() as f64,
+        },
         log_loss: are_probabilities(scores, k)
             .then(|| log_loss(truth, |row, class| scores[row * k + class])),
         baseline_log_loss: baseline_log_loss(truth, frequencies),

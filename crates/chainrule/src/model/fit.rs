@@ -12,7 +12,7 @@ use crate::data::{Array, Dataset, Preparation};
 use crate::error::Error;
 use crate::init;
 use crate::metrics::Baseline;
-use crate::store::{Number, Tensor};
+use crate::store::{Number, Numbers, Tensor};
 use crate::train::{
     self, Control, Course, Event, Job, Machines, Measure, Planned, mean_weight,
 };
@@ -33,6 +33,14 @@ pub(super) fn fit(
         Precision::F64 => {
             fit_in::<f64>(model, train, watched, preparation, course, on_event)
         }
+    }
+}
+
+/// Numbers in the precision of a model's runs.
+pub(crate) fn numbers(model: &Model, values: &[f64]) -> Numbers {
+    match model.settings.precision {
+        Precision::F32 => f32::numbers(values),
+        Precision::F64 => f64::numbers(values),
     }
 }
 
@@ -57,6 +65,8 @@ fn fit_in<T: Number>(
         })?;
     }
     let target = compared(module);
+    let mut notes = starts;
+    notes.extend(lonely(model, train.rows));
     let job = Job {
         settings,
         train,
@@ -64,7 +74,7 @@ fn fit_in<T: Number>(
         metric: target.map(|s| (s.key.clone(), Measure::of(s.mark))),
         parameters,
         fingerprint: model.derived.fingerprint.clone(),
-        notes: starts,
+        notes,
     };
     let outcome = train::train(&mut machines, &job, course, on_event);
     Ok(Trained {
@@ -78,6 +88,23 @@ fn fit_in<T: Number>(
         end: Some(outcome.end),
         notes: outcome.notes,
     })
+}
+
+/// What batch_norm makes of a batch of one row: its mean is the row itself.
+fn lonely(model: &Model, rows: usize) -> Option<String> {
+    if model.module.norms.is_empty() {
+        return None;
+    }
+    let (batch, _) = model.settings.batch_for(rows);
+    let which = match (batch, rows % batch) {
+        (1, _) => "every batch has one row",
+        (_, 1) => "the last batch of an epoch has one row",
+        _ => return None,
+    };
+    Some(format!(
+        "{which}: its own mean is all that batch_norm subtracts, so its output is 0 there, and \
+         nothing before it learns from that row; another batch size avoids it"
+    ))
 }
 
 /// Sets every parameter to its start; what the file leaves open, and the number of entries.

@@ -31,7 +31,9 @@
 
 mod evaluate;
 mod fit;
+pub(crate) mod names;
 mod options;
+mod overrides;
 mod predict;
 mod roles;
 mod stored;
@@ -42,15 +44,17 @@ use std::path::{Path, PathBuf};
 
 use chainrule_graph::derived::{Derived, derive};
 use chainrule_graph::diag::Diagnostic;
-use chainrule_graph::functions::Functions;
-use chainrule_graph::lower;
-use chainrule_graph::module::Module;
+use chainrule_graph::graph::{Node, Op};
+use chainrule_graph::module::{Module, Symbol};
 use chainrule_graph::shape::Sizes;
-use chainrule_graph::syntax::ast::{File, Role, StatementKind};
+use chainrule_graph::syntax::ast::Role;
 use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
+use chainrule_graph::value::Mat;
+use chainrule_graph::verify;
 
 use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
+use crate::init;
 use crate::train::{self, Control, Course, Event, Measure, Settings};
 
 pub use evaluate::Evaluation;
@@ -69,7 +73,7 @@ pub struct Model {
     pub(crate) module: Module,
     pub(crate) derived: Derived,
     pub(crate) options: Options,
-    settings: Settings,
+    pub(crate) settings: Settings,
     remarks: Vec<Diagnostic>,
 }
 
@@ -110,16 +114,17 @@ impl Model {
     }
 
     fn read(text: &str, folder: &Path, options: Options) -> Result<Self, Error> {
-        let loaded = lower::load(text, &options.overrides());
+        let loaded = options.load(text)?;
         let Some(module) = loaded.module else {
             return Err(Error::Diagnostics(loaded.diagnostics));
         };
         roles::check_trainable(&module)?;
-        let names = names(&chainrule_graph::syntax::parse(text, &is_known, &[]).file);
-        let spec = options::train_spec(&module, &names, &options)?;
+        let spec = module.train.clone().unwrap_or_default();
         let settings = Settings::of(&spec, module.precision)?;
         train::check_rule(&module, &settings)?;
         let derived = derive(&module).map_err(Error::Diagnostics)?;
+        verify::gradient(&module, &derived, 0)
+            .map_err(|wrong| Error::Diagnostics(vec![*wrong]))?;
         let (text, folder) = (text.to_owned(), folder.to_owned());
         let remarks = loaded.diagnostics;
         Ok(Self { text, folder, module, derived, options, settings, remarks })
@@ -203,12 +208,22 @@ impl Model {
     /// As [`data::load`]; [`Error::Usage`] if the file has no `data:` line.
     pub fn load_data(&self) -> Result<data::Loaded, Error> {
         let Some(spec) = &self.module.data else {
-            return Err(Error::Usage {
-                field: "data".into(),
-                message: "the file has no data: line; write one, or give a table".into(),
-            });
+            return Err(Error::Usage { field: "data".into(), message: self.no_data() });
         };
         data::load(&self.folder, spec, &self.symbols(), self.settings.seed)
+    }
+
+    /// The line that is missing, in the file's own names.
+    fn no_data(&self) -> String {
+        let clause = |s: SymbolInfo| match s.target {
+            true => format!("{} = COLUMN", s.key),
+            false => format!("{} = *", s.key),
+        };
+        let clauses: Vec<String> = self.symbols().into_iter().map(clause).collect();
+        format!(
+            "the file has no data: line; add one such as `data: FILE.csv, {}, hold out 20 %`",
+            clauses.join(", ")
+        )
     }
 
     /// Prepares a table as the `data:` line says; without one, each symbol takes the columns of
@@ -225,6 +240,31 @@ impl Model {
                 data::prepare(&spec, &symbols, table, self.settings.seed)
             }
         }
+    }
+
+    /// The value of a symbol that is neither data nor learned: what `:=` says, or the start of a
+    /// parameter that `trainable:` leaves out.
+    pub(crate) fn fixed(
+        &self,
+        symbol: &Symbol,
+        sizes: &Sizes,
+    ) -> Result<Option<Mat>, Error> {
+        let learned = self.module.trainable.contains(&symbol.id);
+        let data = matches!(symbol.role, Role::Input | Role::Target);
+        if learned || data || symbol.key == WEIGHT || !self.reads(symbol) {
+            return Ok(None);
+        }
+        if symbol.role == Role::None && symbol.value.is_none() {
+            let field = symbol.shown.clone();
+            let message = "has no value: write `:=`, or declare it as input or param";
+            return Err(Error::Usage { field, message: message.into() });
+        }
+        Ok(Some(init::start(symbol, sizes, self.settings.seed)?.value))
+    }
+
+    fn reads(&self, symbol: &Symbol) -> bool {
+        let of_it = |n: &Node| n.op == Op::Symbol(symbol.id);
+        self.derived.graph.iter().any(|(_, n)| of_it(n))
     }
 
     /// Trains on a table.
@@ -285,41 +325,6 @@ impl Model {
         self.settings.check()?;
         fit::fit(self, train, watched, preparation, course, on_event)
     }
-}
-
-/// Names of the file that `--set` can change: constants, dimensions, worked values.
-fn names(file: &File) -> Vec<String> {
-    let mut all = Vec::new();
-    for statement in &file.statements {
-        match &statement.kind {
-            StatementKind::Const(name, _) | StatementKind::Value(name, _) => {
-                all.push(name.key.clone());
-            }
-            StatementKind::Where(items) => {
-                all.extend(items.iter().map(|(name, _)| name.key.clone()));
-            }
-            StatementKind::Declare(items) => {
-                let shapes = items.iter().filter_map(|d| d.shape.as_ref());
-                shapes.for_each(|s| s.dims.iter().for_each(|d| dims(d, &mut all)));
-            }
-            _ => {}
-        }
-    }
-    all
-}
-
-fn dims(dim: &chainrule_graph::syntax::ast::DimExpr, into: &mut Vec<String>) {
-    use chainrule_graph::syntax::ast::DimExpr;
-    match dim {
-        DimExpr::Size(..) => {}
-        DimExpr::Name(name) => into.push(name.key.clone()),
-        DimExpr::Sum(parts, _) => parts.iter().for_each(|d| dims(d, into)),
-    }
-}
-
-fn is_known(name: &str) -> bool {
-    let shipped: &Functions = chainrule_graph::prelude::functions();
-    lower::is_builtin(name) || shipped.find(name).is_some()
 }
 
 /// `x = x1 x2 …` for each symbol.

@@ -64,11 +64,16 @@ pub(crate) fn check_trainable(module: &Module) -> Result<(), Error> {
     if !any(Role::Target) {
         lacks.push("target y : K one-hot");
     }
-    if module.trainable.is_empty() {
+    // In a bare file everything free counts as learned; once there are roles, only `param` does.
+    if module.bare || module.trainable.is_empty() {
         lacks.push("param W : K×D ~ glorot, b : K = 0");
     }
-    if module.objective.is_none() {
+    let said = module.objective.as_ref().map(|o| o.said);
+    if said.is_none() || (said == Some(false) && !lacks.is_empty()) {
         lacks.push("minimize mean(L)");
+    }
+    if module.data.is_none() && !lacks.is_empty() {
+        lacks.push("data: FILE.csv, x = *, y = COLUMN");
     }
     if lacks.is_empty() {
         return Ok(());

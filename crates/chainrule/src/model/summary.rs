@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Evaluation, Trained};
 use crate::metrics::Scores;
+use crate::train::{End, Why};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,13 +25,13 @@ impl Summary {
         let mut lines = Vec::new();
         if let Some(end) = trained.end() {
             lines.push(format!(
-                "{}; {} epochs, {} steps, {:.1} s",
+                "{}; {}, {}, {:.1} s",
                 end.why.sentence(),
-                end.epochs,
-                end.steps,
+                counted(end.epochs as u64, "epoch"),
+                counted(end.steps, "step"),
                 end.seconds
             ));
-            lines.push(format!("kept: the weights after epoch {}", end.kept));
+            lines.push(kept(end, trained.model().settings().keep_best));
         }
         lines.extend(trained.notes().iter().cloned());
         lines.extend(parts.iter().map(|(name, e)| part(name, e)));
@@ -41,6 +42,31 @@ impl Summary {
     #[must_use]
     pub fn text(&self) -> String {
         self.lines.iter().map(|l| format!("{l}\n")).collect()
+    }
+}
+
+/// "1 step", "7 steps".
+fn counted(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Which weights the figures speak of.
+fn kept(end: &End, best: bool) -> String {
+    match &end.why {
+        _ if best && end.kept > 0 => {
+            format!("kept: the weights after epoch {}, the best", end.kept)
+        }
+        Why::NotFinite { .. } => {
+            "kept: the last weights that were seen to give a finite objective, at most 16 steps \
+             old; the figures are theirs"
+                .to_owned()
+        }
+        Why::Interrupted | Why::Time => {
+            format!("kept: the weights after step {}", end.steps)
+        }
+        Why::Epochs | Why::Patience => {
+            format!("kept: the weights after epoch {}", end.kept)
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Layout, Precision};
 
+use super::fit::numbers;
 use super::{Model, data_symbols, stored};
 use crate::data::{Dataset, Preparation};
 use crate::error::Error;
@@ -65,6 +66,23 @@ impl Trained {
     #[must_use]
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    /// Everything that the output is made of besides data: what was learned, running statistics,
+    /// and what has a value that nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the file leaves such a value open.
+    pub(crate) fn weights(&self) -> Result<Vec<Tensor>, Error> {
+        let mut all = self.tensors.clone();
+        for symbol in &self.model.module.symbols {
+            if let Some(value) = self.model.fixed(symbol, &self.sizes)? {
+                let shape = (value.rows, value.cols);
+                let numbers = numbers(&self.model, &value.data);
+                all.push(Tensor { name: symbol.key.clone(), shape, numbers });
+            }
+        }
+        Ok(all)
     }
 
     /// Sizes of the dimensions.

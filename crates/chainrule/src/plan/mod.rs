@@ -21,10 +21,11 @@ mod softmax;
 pub(crate) mod step;
 pub(crate) mod view;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chainrule_graph::derived::Expanded;
-use chainrule_graph::diag::Diagnostic;
+use chainrule_graph::derived::{Expanded, symbol_node};
+use chainrule_graph::diag::{Diagnostic, Span};
 use chainrule_graph::graph::{Binary, Graph, NodeId, Op, SymId};
 use chainrule_graph::shape::Sizes;
 
@@ -107,7 +108,22 @@ pub fn plan(
     learned.extend(
         options.learned.iter().filter(|s| !x.gradients.iter().any(|(g, _)| g == *s)),
     );
-    Planner::new(&x.graph, options, learned, roots, gradients)?.plan()
+    crate::memory::countable(&x.graph, &options.sizes, options.rows)
+        .map_err(|d| vec![d])?;
+    let graph = with_places(&x.graph, &learned);
+    Planner::new(&graph, options, learned, roots, gradients)?.plan()
+}
+
+/// The graph with a node for every learned symbol: one that nothing reads was simplified away, and
+/// still has a value, a gradient (0) and a place in the model file.
+fn with_places<'g>(graph: &'g Graph, learned: &[SymId]) -> Cow<'g, Graph> {
+    let mut out = Cow::Borrowed(graph);
+    for &s in learned {
+        if symbol_node(&out, s).is_none() {
+            out.to_mut().add(Op::Symbol(s), &[], Span::default());
+        }
+    }
+    out
 }
 
 fn roots(x: &Expanded, purpose: Purpose, keep: &[NodeId]) -> Vec<NodeId> {

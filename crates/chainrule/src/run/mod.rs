@@ -92,14 +92,19 @@ impl<T: Real> Machine<T> {
         machine
     }
 
-    /// The arena with at least `len` elements, starting at a cache line.
+    /// The arena with at least `len` elements, starting at a cache line. What is there is moved by
+    /// less than a line, never copied whole: a second arena may not fit beside the first.
     fn grow(&mut self, len: usize) {
         let line = 64 / size_of::<T>();
-        let old: Vec<T> = self.memory.split_off(self.start.min(self.memory.len()));
-        let mut memory = vec![T::default(); len + line];
+        let (old, kept) = (self.start, self.memory.len().saturating_sub(self.start));
+        let mut memory = std::mem::take(&mut self.memory);
+        match memory.is_empty() {
+            true => memory = vec![T::default(); len + line],
+            false => memory.resize(len + line, T::default()),
+        }
         let start = memory.as_ptr().align_offset(64).min(line);
-        memory[start..start + old.len().min(len)]
-            .copy_from_slice(&old[..old.len().min(len)]);
+        memory.copy_within(old..old + kept.min(len), start);
+        memory[start + kept.min(len)..].fill(T::default());
         memory.truncate(start + len);
         (self.memory, self.start) = (memory, start);
     }

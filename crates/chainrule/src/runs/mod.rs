@@ -13,6 +13,7 @@ mod checkpoint;
 mod curves;
 mod pace;
 mod record;
+mod tensorboard;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -28,6 +29,7 @@ pub use again::{Comparison, rerun};
 pub use back::Run;
 pub use curves::curves;
 pub use record::{Place, Recorded, Recording, record};
+pub use tensorboard::EventFile;
 
 /// Says that a process works in the folder, for as long as it holds the lock on it.
 const LOCK: &str = "running";

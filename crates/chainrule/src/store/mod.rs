@@ -74,21 +74,21 @@ impl Numbers {
         self.len() == 0
     }
 
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         match self {
             Self::F32(_) => 4,
             Self::F64(_) => 8,
         }
     }
 
-    fn dtype(&self) -> &'static str {
+    pub(crate) fn dtype(&self) -> &'static str {
         match self {
             Self::F32(_) => "F32",
             Self::F64(_) => "F64",
         }
     }
 
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         // Blocks, so that a large tensor is not copied whole.
         match self {
             Self::F32(v) => v.chunks(1024).try_for_each(|c| {

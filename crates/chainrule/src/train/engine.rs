@@ -19,6 +19,7 @@ use super::{Dataset, EVALUATION_ROWS};
 use super::{Fed, mean_weight};
 use crate::data::Array;
 use crate::error::Error;
+use crate::memory;
 use crate::model::{Model, batch_dim, data_symbols};
 use crate::plan::{self, Options, Purpose};
 use crate::run::{Clock, Machine, UpdateRule};
@@ -94,6 +95,12 @@ impl<'a> Planned<'a> {
         }
     }
 
+    /// Numbers that the optimiser keeps beside each learned one.
+    fn states(&self) -> Result<usize, Error> {
+        let (rules, _) = rules(self.module(), &self.model.settings, &[])?;
+        Ok(rules.iter().map(|r| r.states.len()).max().unwrap_or(0))
+    }
+
     fn module(&self) -> &'a Module {
         &self.model.module
     }
@@ -120,7 +127,30 @@ impl<'a> Planned<'a> {
             learned: &[],
         };
         let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
-        Ok((x, Machine::new(Arc::new(plan), Arc::clone(&self.team))))
+        // The optimiser's states, and copies of the weights: the last finite ones, those for the
+        // measuring machine, the best.
+        let (states, copies) = match purpose {
+            Purpose::Train => {
+                (self.states()?, 2 + usize::from(self.model.settings.keep_best))
+            }
+            Purpose::Evaluate | Purpose::Forward => (0, 0),
+        };
+        memory::fits(&plan, size_of::<T>(), states, copies)?;
+        let mut machine = Machine::new(Arc::new(plan), Arc::clone(&self.team));
+        self.fix(&mut machine)?;
+        Ok((x, machine))
+    }
+
+    /// Gives what is neither data nor learned its value.
+    fn fix<T: Real>(&self, machine: &mut Machine<T>) -> Result<(), Error> {
+        for symbol in &self.module().symbols {
+            if let Some(value) = self.model.fixed(symbol, self.sizes)?
+                && machine.get(symbol.id).is_some()
+            {
+                machine.set(symbol.id, &value.data);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,12 +4,14 @@
 mod common;
 mod differences;
 mod exams;
+mod export;
 mod functions;
 mod generated;
 mod golden;
 mod mutations;
 mod outside;
 mod planned;
+mod python;
 mod random;
 mod resume;
 mod runs;

@@ -60,15 +60,17 @@ pub(super) fn take_file(words: &[Word]) -> (String, &[Word]) {
     (joined(&words[..end]), &words[end..])
 }
 
+/// `20 %`, `20%`, `20`; below 1 a number without the sign is a share, as nobody means 0.2 %.
 pub(super) fn percent(words: &[Word]) -> Option<(f64, &[Word])> {
     let (first, rest) = words.split_first()?;
-    let (number, rest) = match (first.text.strip_suffix('%'), rest) {
-        (Some(number), _) => (number, rest),
-        (None, [sign, rest @ ..]) if sign.is("%") => (first.text.as_str(), rest),
-        (None, _) => (first.text.as_str(), rest),
+    let (number, share, rest) = match (first.text.strip_suffix('%'), rest) {
+        (Some(number), _) => (number, false, rest),
+        (None, [sign, rest @ ..]) if sign.is("%") => (first.text.as_str(), false, rest),
+        (None, _) => (first.text.as_str(), true, rest),
     };
-    let percent = number.parse().ok().filter(|p: &f64| *p > 0.0 && *p < 100.0)?;
-    Some((percent, rest))
+    let number: f64 = number.parse().ok()?;
+    let percent = if share && number < 1.0 { 100.0 * number } else { number };
+    (percent > 0.0 && percent < 100.0).then_some((percent, rest))
 }
 
 pub(super) fn one_char(text: &str) -> Option<char> {
