@@ -10,13 +10,13 @@ use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Layout, Precision};
 use chainrule_kernels::Real;
 
-use super::fit::{Number, numbers};
+use super::fit::numbers;
 use super::{Model, data_symbols, stored};
 use crate::data::{Dataset, Preparation};
 use crate::error::Error;
 use crate::metrics::Baseline;
 use crate::plan::Purpose;
-use crate::store::{Numbers, Tensor};
+use crate::store::{Number, Numbers, Tensor};
 use crate::train::{EVALUATION_ROWS, End, Epoch, Fed, Meter, Planned};
 
 /// A network with its weights and its preprocessing.

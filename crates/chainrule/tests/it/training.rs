@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chainrule::data::{DataSpec, Source, read_source};
+use chainrule::graph::syntax::ast::Every;
 use chainrule::metrics::Scores;
+use chainrule::runs::{Recording, Run};
 use chainrule::train::{Control, End, Event, Why};
 use chainrule::{Error, Model, Options, Trained, table};
 
@@ -549,11 +551,29 @@ fn a_run_is_kept_whole_or_not_at_all() {
     let loaded = Trained::load(&kept.model).unwrap();
     let (again, _) = loaded.evaluate(&data.source).unwrap();
     assert_eq!(again, kept.trained.evaluate(&data.source).unwrap().0);
-    // A folder where the model should go: nothing of the second run stays.
-    let error =
-        chainrule::runs::record(&model, &data, (&root, "mpg"), Some(&root), &mut quiet);
-    assert_eq!(error.unwrap_err().exit_status(), 3);
-    assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors"]);
+    // A folder where the model should go: what was learned stays, as a checkpoint...
+    let fails = |model: &Model| {
+        let to = Some(root.as_path());
+        let failed =
+            chainrule::runs::record(model, &data, (&root, "mpg"), to, &mut quiet);
+        assert_eq!(failed.unwrap_err().exit_status(), 3);
+    };
+    fails(&model);
+    assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors", "mpg-2"]);
+    let run = Run::open(&root.join("mpg-2")).unwrap();
+    assert_eq!(run.end(), None);
+    let again = run.model(Options::default()).unwrap();
+    let going = Recording::go_on(&run, &again, &data, &mut |_| ()).unwrap();
+    let rescued = going.complete(None, &mut quiet).unwrap();
+    assert_eq!(file_of(&rescued.trained), std::fs::read(&kept.model).unwrap());
+    // ... and where none is wanted, nothing does.
+    let never = model.options().clone().checkpoint(Every::Never);
+    let example = data_folder().join("../mpg.chain");
+    fails(&Model::from_file(example, never).unwrap());
+    assert_eq!(
+        entries(&root),
+        ["mpg-1", "mpg-1.safetensors", "mpg-2", "mpg-2.safetensors"]
+    );
 }
 
 #[test]
