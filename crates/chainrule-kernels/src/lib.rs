@@ -45,6 +45,7 @@ mod simd_x86;
 mod softmax;
 mod team;
 mod tile;
+mod values;
 
 pub use arena::Slot;
 pub use matmul::Gemm;
