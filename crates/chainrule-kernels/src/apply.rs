@@ -114,7 +114,7 @@ pub(crate) unsafe fn apply<V: Vector>(
             Op::Un(un) => apply_un::<V>(un, dst, a, n),
             Op::Bin(bin) => apply_bin::<V>(bin, dst, a, b, n),
             Op::Pair(first, second) => apply_pair::<V>((first, second), dst, args, n),
-            Op::Uniform(_) => {}
+            Op::Uniform(_) | Op::Code(_) => {}
         }
     }
 }

@@ -16,9 +16,10 @@
 
 use crate::apply::{Place, apply};
 use crate::arena::{Base, Slot, apart, same_or_apart};
+use crate::native::Compiled;
 use crate::program::{Access, FusedCall, Program};
 use crate::rng::{Draws, MANY, philox_many};
-use crate::schedule::{Op, Step};
+use crate::schedule::{Op, Schedule, Step};
 use crate::scratch;
 use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
 use crate::team::Team;
@@ -58,6 +59,9 @@ struct Run<'a, T> {
 struct Layout<'a, T> {
     base: Base<T>,
     program: &'a Program,
+    /// The steps, and the code that they call, if there is any.
+    schedule: &'a Schedule,
+    code: Option<&'a Compiled>,
     call: FusedCall<'a, T>,
     /// Rows and columns as they are walked: 1 × rows·cols where narrow.
     rows: usize,
@@ -84,14 +88,19 @@ pub(crate) fn fused<T: Forms>(
     let flat = is_flat(program, call);
     let (rows, cols) =
         if flat { (1, call.rows * call.cols) } else { (call.rows, call.cols) };
+    let spread = flat && call.rows > 1;
+    let code = program.native.of::<T>(program, isa, spread);
+    let schedule = code.map_or(&program.schedule, |code| &code.schedule);
     let layout = Layout {
         base: Base(arena.as_mut_ptr()),
         program,
+        schedule,
+        code,
         call: *call,
         rows,
         cols,
         block: if flat { flat_block(call.cols) } else { BLOCK },
-        direct: direct_outputs(program, call),
+        direct: direct_outputs(schedule, call),
         flat,
     };
     let work = program.schedule.steps.len() * rows * cols;
@@ -151,12 +160,12 @@ fn flat_block(cols: usize) -> usize {
 }
 
 /// Which outputs can be written at once: those whose slot no later step reads as input.
-fn direct_outputs<T>(program: &Program, call: &FusedCall<'_, T>) -> u64 {
+fn direct_outputs<T>(schedule: &Schedule, call: &FusedCall<'_, T>) -> u64 {
     let mut direct = 0;
     for (i, out) in call.outputs.iter().enumerate() {
-        let mut inputs = call.inputs.iter().zip(&program.schedule.last_read);
+        let mut inputs = call.inputs.iter().zip(&schedule.last_read);
         let free = inputs.all(|(slot, &last)| {
-            slot.offset != out.offset || last <= program.schedule.defined[i]
+            slot.offset != out.offset || last <= schedule.defined[i]
         });
         direct |= u64::from(free) << i;
     }
@@ -171,20 +180,20 @@ impl<T: Copy> Clone for Layout<'_, T> {
 }
 
 impl<T> Layout<'_, T> {
-    /// Bytes of the table, of a block per fixed operand (a spread one needs it), and of a
-    /// block per register.
+    /// Bytes of the table, of a block per fixed operand (a spread one needs it), of a
+    /// block for what code keeps there, and of a block per register.
     fn bytes(&self) -> usize {
         self.table_bytes()
-            + (self.fixed() + self.program.schedule.blocks) * BLOCK * size_of::<T>()
+            + (self.fixed() + 1 + self.schedule.blocks) * BLOCK * size_of::<T>()
     }
 
     /// Operands that are not registers.
     fn fixed(&self) -> usize {
-        self.program.inputs.len() + self.program.schedule.consts
+        self.program.inputs.len() + self.schedule.consts
     }
 
     fn table_bytes(&self) -> usize {
-        let places = self.fixed() + self.program.schedule.registers;
+        let places = self.fixed() + self.schedule.registers;
         (places * size_of::<Place<T>>()).next_multiple_of(64)
     }
 
@@ -193,8 +202,19 @@ impl<T> Layout<'_, T> {
         self.rows * self.cols.div_ceil(self.block)
     }
 
+    /// Whether blocks side by side can be run as one: nothing is held in working memory
+    /// for a block.
+    fn unbroken(&self) -> bool {
+        let spread =
+            |access: &Access| matches!(self.follow(*access), Follow::SpreadRow | Follow::SpreadCol);
+        self.code.is_some()
+            && self.schedule.steps.len() == 1
+            && self.direct.count_ones() as usize == self.call.outputs.len()
+            && !self.program.inputs.iter().any(spread)
+    }
+
     fn follow(&self, access: Access) -> Follow {
-        match (access, self.flat && self.call.cols > 0 && self.call.rows > 1) {
+        match (access, self.flat && self.call.rows > 1) {
             (Access::Full, _) | (Access::Row, false) => Follow::Along,
             (Access::Col, false) => Follow::PerRow,
             (Access::Scalar, _) => Follow::Fixed,
@@ -208,6 +228,8 @@ impl<T> Layout<'_, T> {
 /// memory.
 struct Table<T> {
     places: *mut Place<T>,
+    /// A block per fixed operand.
+    fills: *mut T,
     /// Blocks of the registers, one after the other.
     registers: *mut T,
 }
@@ -239,9 +261,9 @@ impl<T: Elem> Kernel<T> for Run<'_, T> {
         // SAFETY: `memory` holds the table and then the blocks; both are aligned.
         unsafe {
             let fills = self.memory.add(layout.table_bytes()).cast::<T>();
-            let registers = fills.add(layout.fixed() * BLOCK);
-            let table = Table { places: self.memory.cast(), registers };
-            layout.prepare::<V>(&table, fills);
+            let registers = fills.add((layout.fixed() + 1) * BLOCK);
+            let table = Table { places: self.memory.cast(), fills, registers };
+            layout.prepare::<V>(&table);
             let units = layout.units();
             let first = units * self.part / self.parts;
             layout.walk::<V>(&table, first..units * (self.part + 1) / self.parts);
@@ -255,7 +277,8 @@ impl<T: Elem> Layout<'_, T> {
     /// # Safety
     /// The table and the fills are as large as [`Layout::bytes`] says them.
     #[inline(always)]
-    unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>, fills: *mut T) {
+    unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>) {
+        let fills = table.fills;
         let inputs = self.program.inputs.len();
         // SAFETY: one block per input and constant; slots were checked.
         unsafe {
@@ -282,18 +305,16 @@ impl<T: Elem> Layout<'_, T> {
                 table.places.add(i).write(Place { start: fill, step });
             }
             for (c, value) in
-                self.call.consts[..self.program.schedule.consts].iter().enumerate()
+                self.call.consts[..self.schedule.consts].iter().enumerate()
             {
                 let fill = fills.add((inputs + c) * BLOCK);
                 V::splat(*value).store(fill);
                 table.places.add(inputs + c).write(Place { start: fill, step: 0 });
             }
-            for step in &self.program.schedule.steps {
-                let start = table.registers.add(usize::from(step.block) * BLOCK);
-                table
-                    .places
-                    .add(usize::from(step.dst))
-                    .write(Place { start, step: V::LANES });
+            for &(place, block) in &self.schedule.homes {
+                let start = table.registers.add(usize::from(block) * BLOCK);
+                let place = table.places.add(usize::from(place));
+                place.write(Place { start, step: V::LANES });
             }
         }
     }
@@ -305,13 +326,16 @@ impl<T: Elem> Layout<'_, T> {
     #[inline(always)]
     unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>, units: Range<usize>) {
         let per_row = self.cols.div_ceil(self.block);
-        for unit in units {
+        let mut unit = units.start;
+        while unit < units.end {
             let (row, start) = (unit / per_row, unit % per_row * self.block);
-            let n = self.block.min(self.cols - start);
+            let most = if self.unbroken() { units.end - unit } else { 1 };
+            let n = most.saturating_mul(self.block).min(self.cols - start);
+            unit += n.div_ceil(self.block);
             // SAFETY: the block lies inside rows × cols.
             unsafe {
                 self.aim::<V>(table, row, start, n);
-                for step in &self.program.schedule.steps {
+                for step in &self.schedule.steps {
                     self.step::<V>(table, step, row, start, n);
                 }
                 self.copy_out::<V>(table, row, start, n);
@@ -354,9 +378,8 @@ impl<T: Elem> Layout<'_, T> {
             }
             for (i, slot) in self.call.outputs.iter().enumerate() {
                 if self.direct >> i & 1 == 1 {
-                    let step =
-                        &self.program.schedule.steps[self.program.schedule.defined[i]];
-                    (*table.places.add(usize::from(step.dst))).start =
+                    let place = usize::from(self.schedule.results[i]);
+                    (*table.places.add(place)).start =
                         self.base.at(slot.offset + row * slot.row_stride + start);
                 }
             }
@@ -395,10 +418,9 @@ impl<T: Elem> Layout<'_, T> {
     ) {
         for (i, slot) in self.call.outputs.iter().enumerate() {
             if self.direct >> i & 1 == 0 {
-                let step = &self.program.schedule.steps[self.program.schedule.defined[i]];
                 // SAFETY: slots were checked; registers are blocks of working memory.
                 unsafe {
-                    let from = (*table.places.add(usize::from(step.dst))).start;
+                    let from = table.place(self.schedule.results[i]).start;
                     let to = self.base.at(slot.offset + row * slot.row_stride + start);
                     from.copy_to_nonoverlapping(to, n);
                 }
@@ -421,6 +443,10 @@ impl<T: Elem> Layout<'_, T> {
     ) {
         // SAFETY: all places of the table hold n elements, or a vector at step 0.
         unsafe {
+            if let (Op::Code(number), Some(code)) = (step.op, self.code) {
+                code.run(number, table.places, table.fills, n);
+                return;
+            }
             let dst = table.place(step.dst).start;
             if let Op::Uniform(key) = step.op {
                 self.draw(key, dst, row, start, n);

@@ -33,6 +33,11 @@ mod lanes;
 mod math;
 mod matmul;
 mod moves;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod native;
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+#[path = "no_native.rs"]
+mod native;
 mod program;
 mod real;
 mod reduce;

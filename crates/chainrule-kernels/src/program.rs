@@ -21,6 +21,7 @@
 //! ```
 
 use crate::arena::Slot;
+use crate::native::Native;
 use crate::schedule::Schedule;
 
 /// A function of one number.
@@ -141,6 +142,7 @@ pub struct Program {
     /// What is stored, each over all of rows × cols.
     pub outputs: Vec<Src>,
     pub(crate) schedule: Schedule,
+    pub(crate) native: Native,
 }
 
 /// The place and the numbers for one run of a program over rows × cols.
@@ -171,6 +173,6 @@ impl Program {
     /// that does not exist.
     pub fn new(insts: Vec<Inst>, inputs: Vec<Access>, outputs: Vec<Src>) -> Program {
         let schedule = Schedule::new(&insts, inputs.len(), &outputs);
-        Program { insts, inputs, outputs, schedule }
+        Program { insts, inputs, outputs, schedule, native: Native::new() }
     }
 }
