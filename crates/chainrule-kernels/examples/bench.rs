@@ -3,10 +3,11 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use chainrule_kernels::{
-    Access, Bin, FusedCall, Gemm, Inst, Program, Real, Reduce, Reduction, Slot, Src,
-    Team, Un,
+    Access, Bin, Call, Gemm, Inputs, Inst, Pass, Program, Real, Reduce, Reduction,
+    RowSoft, Slot, Soft, Src, Team, Un,
 };
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The least of many times, in nanoseconds.
@@ -23,6 +24,12 @@ fn time(mut f: impl FnMut()) -> f64 {
         best = best.min(start.elapsed().as_nanos() as f64 / f64::from(turns));
     }
     best
+}
+
+/// The least time of a call, made once and run again and again.
+fn time_call(team: &Team, arena: &mut [f32], call: Call<f32>) -> f64 {
+    let sequence = f32::sequence(&[call], team.threads());
+    time(|| f32::run(team, arena, &sequence, &Inputs::NONE))
 }
 
 fn numbers(n: usize) -> Vec<f32> {
@@ -73,18 +80,17 @@ fn bench_adam(team: &Team, n: usize) {
     let mut arena = numbers(4 * n);
     let slots: Vec<Slot> = (0..4).map(|i| Slot::new(i * n, n)).collect();
     let program = adam();
-    let ours = time(|| {
-        let call = FusedCall {
-            rows: 1,
-            cols: n,
-            inputs: &slots,
-            outputs: &slots[1..],
-            consts: &consts,
-            key: [0; 2],
-            first_row: 0,
-        };
-        f32::fused(team, &mut arena, &program, &call);
-    });
+    let ours = time_call(
+        team,
+        &mut arena,
+        Call::Pass(Pass::new(
+            Arc::new(program.clone()),
+            (1, n),
+            slots.to_vec(),
+            slots[1..].to_vec(),
+            consts.to_vec(),
+        )),
+    );
     let (g, rest) = arena.split_at_mut(n);
     let (m, rest) = rest.split_at_mut(n);
     let (v, t) = rest.split_at_mut(n);
@@ -119,18 +125,17 @@ fn bench_un(un: Un, name: &str, scale: f32) {
         vec![Src::Reg(0)],
     );
     let team = Team::single();
-    let ns = time(|| {
-        let call = FusedCall {
-            rows: 1,
-            cols: n,
-            inputs: &[Slot::new(0, n)],
-            outputs: &[Slot::new(n, n)],
-            consts: &[],
-            key: [0; 2],
-            first_row: 0,
-        };
-        f32::fused(&team, &mut arena, &program, &call);
-    });
+    let ns = time_call(
+        &team,
+        &mut arena,
+        Call::Pass(Pass::new(
+            Arc::new(program.clone()),
+            (1, n),
+            vec![Slot::new(0, n)],
+            vec![Slot::new(n, n)],
+            vec![],
+        )),
+    );
     println!("{name} {n}: {:.3} ns/entry", ns / n as f64);
 }
 
@@ -138,18 +143,17 @@ fn bench_draws(rows: usize, cols: usize) {
     let mut arena = numbers(rows * cols);
     let program = Program::new(vec![Inst::Uniform { key: 0 }], vec![], vec![Src::Reg(0)]);
     let team = Team::single();
-    let ns = time(|| {
-        let call = FusedCall {
-            rows,
-            cols,
-            inputs: &[],
-            outputs: &[Slot::new(0, cols)],
-            consts: &[],
-            key: [1, 2],
-            first_row: 0,
-        };
-        f32::fused(&team, &mut arena, &program, &call);
-    });
+    let ns = time_call(
+        &team,
+        &mut arena,
+        Call::Pass(Pass::new(
+            Arc::new(program.clone()),
+            (rows, cols),
+            vec![],
+            vec![Slot::new(0, cols)],
+            vec![],
+        )),
+    );
     println!("{rows}×{cols}, uniform draws: {:.3} ns/entry", ns / (rows * cols) as f64);
 }
 
@@ -158,9 +162,11 @@ fn bench_rows(rows: usize, cols: usize) {
     let mut arena = numbers(2 * n + rows + cols);
     let (src, dst) = (Slot::new(0, cols), Slot::new(n, cols));
     let team = Team::single();
-    let soft = time(|| f32::softmax(&team, &mut arena, rows, cols, src, dst));
-    let lse =
-        time(|| f32::logsumexp(&team, &mut arena, rows, cols, src, Slot::new(2 * n, 1)));
+    let mut soft = |kind, dst| {
+        let soft = RowSoft { kind, rows, cols, src, dst };
+        time_call(&team, &mut arena, Call::Soft(soft))
+    };
+    let (soft, lse) = (soft(Soft::Max, dst), soft(Soft::LogSumExp, Slot::new(2 * n, 1)));
     let mut sum = |kind| {
         let r = Reduction {
             kind,
@@ -171,7 +177,7 @@ fn bench_rows(rows: usize, cols: usize) {
             scale: 1.0,
             accumulate: false,
         };
-        time(|| f32::reduce(&team, &mut arena, &r))
+        time_call(&team, &mut arena, Call::Reduce(r))
     };
     let (row, col, all) = (sum(Reduce::RowSum), sum(Reduce::ColSum), sum(Reduce::AllSum));
     let per = |ns: f64| ns / n as f64;
@@ -191,18 +197,17 @@ fn bench_rows(rows: usize, cols: usize) {
         vec![Access::Full, Access::Row],
         vec![Src::Reg(1)],
     );
-    let ns = time(|| {
-        let call = FusedCall {
-            rows,
-            cols,
-            inputs: &[src, Slot::new(2 * n + rows, cols)],
-            outputs: &[dst],
-            consts: &[0.0],
-            key: [0; 2],
-            first_row: 0,
-        };
-        f32::fused(&team, &mut arena, &bias, &call);
-    });
+    let ns = time_call(
+        &team,
+        &mut arena,
+        Call::Pass(Pass::new(
+            Arc::new(bias.clone()),
+            (rows, cols),
+            vec![src, Slot::new(2 * n + rows, cols)],
+            vec![dst],
+            vec![0.0],
+        )),
+    );
     println!("{rows}×{cols}, bias and relu: {:.3} ns/entry", per(ns));
 }
 
@@ -232,7 +237,7 @@ fn bench_gemm(teams: &[Team], (m, k, n): (usize, usize, usize), turns: usize) {
     let name = ["A·B", "Aᵀ·B", "A·Bᵀ", "Aᵀ·Bᵀ"][turns];
     print!("gemm {m}×{k}×{n} {name}, GFLOP/s:");
     for team in teams {
-        let ns = time(|| f32::gemm(team, &mut arena, &g));
+        let ns = time_call(team, &mut arena, Call::Gemm(g));
         print!(" {:.0} on {}", flops / ns, team.threads());
     }
     let ns = time(|| {

@@ -1,8 +1,9 @@
-//! Where an operand lies: in goes a place in the arena and a shape, out comes the check
-//! that it fits, or a panic. Every kernel checks at its entry, which makes it safe.
+//! Where an operand lies: in goes a place in the arena and a shape, out comes what it
+//! touches, and whether that meets what another touches.
 //!
-//! Invariant: after [`Slot::check`], every element of the slot's rows lies in the arena;
-//! after [`apart`], no element that is written is in the other operand.
+//! Invariants: after [`apart`], no element that is written is in the other operand; two
+//! [`Region`]s that do not meet share no element. That all lies inside the arena is seen
+//! to once for a whole [`crate::Sequence`].
 
 /// A matrix in the arena: its first element, and how far one row is from the next, both
 /// in elements. Elements of a row lie side by side.
@@ -34,15 +35,18 @@ impl Slot {
             .expect("a slot beyond the address space")
     }
 
-    /// Asserts that `rows` × `cols` lies inside an arena of `len` elements.
-    pub(crate) fn check(&self, rows: usize, cols: usize, len: usize) {
-        let end = self.end(rows, cols);
-        assert!(end <= len, "{self:?} of {rows} × {cols} leaves the arena of {len}");
+    /// The slot that begins `rows` rows further down.
+    pub(crate) fn down(&self, rows: usize) -> Slot {
+        Slot { offset: self.offset + rows * self.row_stride, ..*self }
     }
 
-    /// As [`Slot::check`], and that no two rows share an element.
-    pub(crate) fn check_written(&self, rows: usize, cols: usize, len: usize) {
-        self.check(rows, cols, len);
+    /// The slot that begins `cols` columns further along.
+    pub(crate) fn along(&self, cols: usize) -> Slot {
+        Slot { offset: self.offset + cols, ..*self }
+    }
+
+    /// Asserts that no two rows of `rows` × `cols` share an element.
+    pub(crate) fn check_written(&self, rows: usize, cols: usize) {
         assert!(rows <= 1 || self.row_stride >= cols, "rows of {self:?} overlap");
     }
 }
@@ -86,6 +90,88 @@ pub(crate) fn same_or_apart(dst: Slot, src: Slot, rows: usize, cols: usize) {
     }
 }
 
+/// What a kernel reads or writes: rows of elements that lie side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Region {
+    pub(crate) offset: usize,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) stride: usize,
+}
+
+impl Region {
+    pub(crate) fn new(slot: Slot, rows: usize, cols: usize) -> Region {
+        Region { offset: slot.offset, rows, cols, stride: slot.row_stride }
+    }
+
+    /// A matrix with any strides; where neither is 1, all between its first and last.
+    pub(crate) fn strided(
+        offset: usize,
+        (rows, cols): (usize, usize),
+        (rs, cs): (usize, usize),
+    ) -> Region {
+        if rows == 0 || cols == 0 {
+            Region { offset, rows: 0, cols: 0, stride: 0 }
+        } else if cs == 1 || cols == 1 {
+            Region { offset, rows, cols, stride: rs }
+        } else if rs == 1 || rows == 1 {
+            Region { offset, rows: cols, cols: rows, stride: cs }
+        } else {
+            let span = (rows - 1) * rs + (cols - 1) * cs + 1;
+            Region { offset, rows: 1, cols: span, stride: span }
+        }
+    }
+
+    /// One past the last element.
+    pub(crate) fn end(&self) -> usize {
+        Slot::new(self.offset, self.stride).end(self.rows, self.cols)
+    }
+
+    /// Whether the two may share an element: false only if they do not.
+    pub(crate) fn meets(&self, other: &Region) -> bool {
+        if self.end() <= other.offset || other.end() <= self.offset {
+            return false;
+        }
+        let stride = if self.rows > 1 { self.stride } else { other.stride };
+        let same = |r: &Region| r.rows == 1 || r.stride == stride;
+        if stride == 0 || !same(self) || !same(other) {
+            return true;
+        }
+        // Both as rectangles of one matrix with `stride` columns.
+        let place = |r: &Region| (r.offset / stride, r.offset % stride);
+        let ((a_row, a_col), (b_row, b_col)) = (place(self), place(other));
+        if a_col + self.cols > stride || b_col + other.cols > stride {
+            return true;
+        }
+        let cross = |a: usize, n: usize, b: usize, m: usize| a < b + m && b < a + n;
+        cross(a_row, self.rows, b_row, other.rows)
+            && cross(a_col, self.cols, b_col, other.cols)
+    }
+}
+
+/// What a kernel reads, and what it writes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) reads: Vec<Region>,
+    pub(crate) writes: Vec<Region>,
+}
+
+impl Touched {
+    /// One past the last element of all.
+    pub(crate) fn end(&self) -> usize {
+        self.reads.iter().chain(&self.writes).map(Region::end).max().unwrap_or(0)
+    }
+
+    /// Whether one of the two writes what the other reads or writes.
+    pub(crate) fn clashes(&self, other: &Touched) -> bool {
+        let any =
+            |a: &[Region], b: &[Region]| a.iter().any(|a| b.iter().any(|b| a.meets(b)));
+        any(&self.writes, &other.writes)
+            || any(&self.writes, &other.reads)
+            || any(&self.reads, &other.writes)
+    }
+}
+
 /// The arena's start, for threads that write to different places of it.
 pub(crate) struct Base<T>(pub(crate) *mut T);
 
@@ -111,5 +197,35 @@ impl<T> Base<T> {
     pub(crate) unsafe fn at(self, offset: usize) -> *mut T {
         // SAFETY: the condition above.
         unsafe { self.0.add(offset) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elements(r: &Region) -> Vec<usize> {
+        let row = |i: usize| (0..r.cols).map(move |j| r.offset + i * r.stride + j);
+        (0..r.rows).flat_map(row).collect()
+    }
+
+    #[test]
+    fn regions_that_share_an_element_meet_and_parts_of_one_matrix_do_not() {
+        let mut all = Vec::new();
+        for (offset, stride) in [(0, 4), (1, 4), (2, 4), (8, 4), (0, 6), (3, 1), (5, 7)] {
+            for (rows, cols) in [(1, 1), (1, 3), (2, 2), (3, 1), (1, 9)] {
+                all.push(Region { offset, rows, cols, stride });
+            }
+        }
+        let mut apart = 0;
+        for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+            let (left, right) = (elements(a), elements(b));
+            let share = left.iter().any(|x| right.contains(x));
+            assert!(a.meets(b) || !share, "{a:?} {b:?}");
+            apart += usize::from(!a.meets(b));
+        }
+        assert!(apart > 400, "{apart} pairs are seen to be apart");
+        let half = |first| Region { offset: first, rows: 8, cols: 16, stride: 32 };
+        assert!(!half(0).meets(&half(16)) && half(0).meets(&half(8)));
     }
 }

@@ -2,15 +2,17 @@
 //! on any number of threads.
 
 use crate::arena::Slot;
-use crate::fused::fused;
-use crate::matmul::{Gemm, gemm, reference};
-use crate::program::{Access, Bin, FusedCall, Inst, Program, Src, Un};
-use crate::reduce::{Reduce, Reduction, reduce};
+use crate::fused::Pass;
+use crate::matmul::{Gemm, reference};
+use crate::program::{Access, Bin, Inst, Program, Src, Un};
+use crate::reduce::{Reduce, Reduction};
+use crate::sequence::{Call, Inputs, Sequence, run};
 use crate::simd::{Forms, Isa, widest};
-use crate::softmax::{Soft, soft};
+use crate::softmax::{RowSoft, Soft};
 use crate::team::Team;
+use std::sync::Arc;
 
-const UNS: [Un; 15] = [
+pub(crate) const UNS: [Un; 15] = [
     Un::Neg,
     Un::Exp,
     Un::Log,
@@ -27,7 +29,7 @@ const UNS: [Un; 15] = [
     Un::Square,
     Un::Not,
 ];
-const BINS: [Bin; 17] = [
+pub(crate) const BINS: [Bin; 17] = [
     Bin::Add,
     Bin::Sub,
     Bin::Mul,
@@ -58,8 +60,16 @@ fn numbers<T: Forms>(n: usize) -> Vec<T> {
     (0..n).map(|i| T::of(number(i))).collect()
 }
 
-/// Runs `kernel` in every form and on several teams, and compares the arenas' bits.
-fn same_bits<T: Forms>(name: &str, arena: &[T], kernel: impl Fn(&Team, Isa, &mut [T])) {
+/// Runs a call on this thread and this arena.
+fn alone<T: Forms>(team: &Team, isa: Isa, arena: &mut [T], call: &Call<T>) {
+    let sequence = Sequence::dealt(std::slice::from_ref(call), team.threads());
+    let inputs = Inputs { key: [3, 4], ..Inputs::NONE };
+    run(team, isa, arena, &sequence, &inputs);
+}
+
+/// Runs a call in every form and dealt to several teams, and compares the arenas' bits.
+fn same_bits<T: Forms>(name: &str, arena: &[T], call: &Call<T>) {
+    let kernel = |team: &Team, isa: Isa, arena: &mut [T]| alone(team, isa, arena, call);
     let bits = |arena: &[T]| -> Vec<u64> {
         let bits = |x: &T| if x.wide().is_nan() { 1 } else { x.wide().to_bits() };
         arena.iter().map(bits).collect()
@@ -95,19 +105,15 @@ fn elementwise<T: Forms>() {
         let program = Program::new(insts, access, vec![last]);
         for (rows, cols) in [(37, 3), (5, 131)] {
             let n = rows * cols;
-            let call = FusedCall {
-                rows,
-                cols,
-                inputs: &[Slot::new(0, cols), Slot::new(n, cols), Slot::new(n + cols, 1)],
-                outputs: &[Slot::new(0, cols)],
-                consts: &[],
-                key: [3, 4],
-                first_row: 0,
-            };
+            let pass = Pass::new(
+                Arc::new(program.clone()),
+                (rows, cols),
+                vec![Slot::new(0, cols), Slot::new(n, cols), Slot::new(n + cols, 1)],
+                vec![Slot::new(0, cols)],
+                vec![],
+            );
             let arena = numbers::<T>(n + cols + rows);
-            same_bits(&name, &arena, |team, isa, arena| {
-                fused(team, isa, arena, &program, &call);
-            });
+            same_bits(&name, &arena, &Call::Pass(pass));
         }
     }
 }
@@ -127,31 +133,31 @@ fn a_long_program_has_the_same_bits_on_any_number_of_threads() {
     ];
     let program = Program::new(insts, vec![Access::Full, Access::Row], vec![Src::Reg(2)]);
     let (rows, cols) = (300, 300);
-    let call = FusedCall {
-        rows,
-        cols,
-        inputs: &[Slot::new(0, cols), Slot::new(rows * cols, cols)],
-        outputs: &[Slot::new(0, cols)],
-        consts: &[0.25f32],
-        key: [0; 2],
-        first_row: 0,
-    };
-    same_bits("tanh", &numbers(rows * cols + cols), |team, isa, arena| {
-        fused(team, isa, arena, &program, &call);
-    });
+    let pass = Pass::new(
+        Arc::new(program.clone()),
+        (rows, cols),
+        vec![Slot::new(0, cols), Slot::new(rows * cols, cols)],
+        vec![Slot::new(0, cols)],
+        vec![0.25f32],
+    );
+    same_bits("tanh", &numbers(rows * cols + cols), &Call::Pass(pass));
 }
 
 fn sums<T: Forms>() {
     for (rows, cols) in [(0, 3), (1, 1), (7, 15), (40, 16), (300, 17), (1000, 150)] {
         let arena: Vec<T> = numbers(rows * (cols + 1) + rows + cols + 1);
-        for kind in [Reduce::RowSum, Reduce::RowMax, Reduce::ColSum, Reduce::AllSum] {
+        for kind in [
+            Reduce::RowSum,
+            Reduce::RowMax,
+            Reduce::ColSum,
+            Reduce::AllSum,
+            Reduce::AllSquares,
+        ] {
             for stride in [cols, cols + 1] {
                 let dst = Slot::new(rows * stride, 1);
                 let (src, scale, accumulate) = (Slot::new(0, stride), 0.5, true);
                 let r = Reduction { kind, rows, cols, src, dst, scale, accumulate };
-                same_bits(&format!("{r:?}"), &arena, |team, isa, arena| {
-                    reduce(team, isa, arena, &r);
-                });
+                same_bits(&format!("{r:?}"), &arena, &Call::Reduce(r));
             }
         }
     }
@@ -169,9 +175,8 @@ fn softs<T: Forms>() {
         for kind in [Soft::Max, Soft::LogMax, Soft::LogSumExp] {
             let width = if kind == Soft::LogSumExp { 1 } else { cols };
             let (src, dst) = (Slot::new(0, cols), Slot::new(n, width));
-            same_bits(&format!("{kind:?}"), &numbers::<T>(2 * n), |team, isa, arena| {
-                soft((team, isa), arena, kind, (rows, cols), src, dst);
-            });
+            let soft = RowSoft { kind, rows, cols, src, dst };
+            same_bits(&format!("{kind:?}"), &numbers::<T>(2 * n), &Call::Soft(soft));
         }
     }
 }
@@ -211,12 +216,10 @@ fn products<T: Forms>() {
             let arena: Vec<T> = (0..c + m * n)
                 .map(|i| T::of(((i * 37) % 101) as f64 / 37.0 - 1.3))
                 .collect();
-            same_bits(&format!("{g:?}"), &arena, |team, isa, arena| {
-                gemm(team, isa, arena, &g);
-            });
+            same_bits(&format!("{g:?}"), &arena, &Call::Gemm(g));
             let (mut expected, mut got) = (arena.clone(), arena);
             reference(&mut expected, &g);
-            gemm(&Team::single(), widest(), &mut got, &g);
+            alone(&Team::single(), widest(), &mut got, &Call::Gemm(g));
             assert_eq!(got, expected, "{g:?}");
         }
     }

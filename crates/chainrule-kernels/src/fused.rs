@@ -15,22 +15,20 @@
 //! working memory at the end of the block.
 
 use crate::apply::{Place, apply};
-use crate::arena::{Base, Slot, apart, same_or_apart};
+use crate::arena::{Base, Region, Slot, Touched, apart, same_or_apart};
 use crate::native::Compiled;
-use crate::program::{Access, FusedCall, Program};
+use crate::program::{Access, Program};
 use crate::rng::{Draws, MANY, philox_many};
 use crate::schedule::{Op, Schedule, Step};
 use crate::scratch;
+use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
-use crate::team::Team;
-use std::ops::Range;
+use std::sync::Arc;
 
 /// Elements of a block: 2 KiB of f32, so that a dozen registers stay in 32 KiB.
 pub(crate) const BLOCK: usize = 512;
 /// Rows narrower than this are run together as one long row.
 const NARROW: usize = 128;
-/// Instructions times elements below which waking the team costs more than it brings.
-const FORK: usize = 128 * 1024;
 
 /// How one operand follows the blocks.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,22 +45,20 @@ enum Follow {
     SpreadCol,
 }
 
-/// One part of a call, and the working memory of the thread that runs it.
+/// A pass, and the working memory of the thread that runs it.
 struct Run<'a, T> {
     layout: Layout<'a, T>,
-    parts: usize,
-    part: usize,
     memory: *mut u8,
 }
 
-/// One call, checked and laid out.
+/// One pass, checked and laid out.
 struct Layout<'a, T> {
     base: Base<T>,
-    program: &'a Program,
+    call: &'a Pass<T>,
     /// The steps, and the code that they call, if there is any.
     schedule: &'a Schedule,
     code: Option<&'a Compiled>,
-    call: FusedCall<'a, T>,
+    key: [u64; 2],
     /// Rows and columns as they are walked: 1 × rows·cols where narrow.
     rows: usize,
     cols: usize,
@@ -70,88 +66,172 @@ struct Layout<'a, T> {
     block: usize,
     /// Bit i: output i is written where it lies; else from working memory.
     direct: u64,
+}
+
+/// A program with its places and numbers, ready to be run.
+#[derive(Clone, Debug)]
+pub struct Pass<T> {
+    pub(crate) program: Arc<Program>,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) inputs: Vec<Slot>,
+    pub(crate) outputs: Vec<Slot>,
+    pub(crate) consts: Vec<T>,
+    first_row: u64,
+    /// Walked as one long row.
     flat: bool,
 }
 
-/// Runs a program; see [`crate::Real::fused`].
-pub(crate) fn fused<T: Forms>(
-    team: &Team,
-    isa: Isa,
-    arena: &mut [T],
-    program: &Program,
-    call: &FusedCall<'_, T>,
-) {
-    check(arena.len(), program, call);
-    if call.rows == 0 || call.cols == 0 {
-        return;
+impl<T: Copy> Pass<T> {
+    /// A pass of `program` over rows × cols. Row, Col and Scalar inputs lie as 1×cols,
+    /// rows×1, 1×1; an output lies apart from all inputs and outputs, or is the very same
+    /// slot as a `Full` input.
+    pub fn new(
+        program: Arc<Program>,
+        (rows, cols): (usize, usize),
+        inputs: Vec<Slot>,
+        outputs: Vec<Slot>,
+        consts: Vec<T>,
+    ) -> Pass<T> {
+        let (first_row, flat) = (0, false);
+        let pass = Pass { program, rows, cols, inputs, outputs, consts, first_row, flat };
+        pass.settled()
     }
-    let flat = is_flat(program, call);
-    let (rows, cols) =
-        if flat { (1, call.rows * call.cols) } else { (call.rows, call.cols) };
-    let spread = flat && call.rows > 1;
-    let code = program.native.of::<T>(program, isa, spread);
-    let schedule = code.map_or(&program.schedule, |code| &code.schedule);
-    let layout = Layout {
-        base: Base(arena.as_mut_ptr()),
-        program,
-        schedule,
-        code,
-        call: *call,
-        rows,
-        cols,
-        block: if flat { flat_block(call.cols) } else { BLOCK },
-        direct: direct_outputs(schedule, call),
-        flat,
-    };
-    let work = program.schedule.steps.len() * rows * cols;
-    let parts = if work < FORK { 1 } else { layout.units().min(team.threads()) };
-    team.run(parts, &|part| {
-        scratch::with(layout.bytes(), |memory| {
-            let run = Run { layout, parts, part, memory };
-            // SAFETY: all places were checked; parts write different blocks.
-            unsafe { T::dispatch(isa, &run) }
-        });
-    });
+
+    /// With what follows from the places.
+    fn settled(mut self) -> Pass<T> {
+        self.flat = is_flat(&self);
+        self
+    }
+
+    fn draws(&self) -> bool {
+        self.program.schedule.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)))
+    }
+
+    /// The same with inputs and outputs that begin elsewhere.
+    fn moved(
+        &self,
+        input: impl Fn(Access) -> fn(&Slot, usize) -> Slot,
+        by: usize,
+    ) -> Pass<T> {
+        let inputs = self.inputs.iter().zip(&self.program.inputs);
+        let inputs = inputs.map(|(slot, access)| input(*access)(slot, by)).collect();
+        let outputs = self.outputs.iter().map(|slot| input(Access::Full)(slot, by));
+        Pass { inputs, outputs: outputs.collect(), ..self.clone() }
+    }
 }
 
-/// # Panics
-/// If an operand is missing, leaves the arena, or overlaps an output.
-fn check<T>(len: usize, program: &Program, call: &FusedCall<'_, T>) {
-    let (rows, cols) = (call.rows, call.cols);
-    assert_eq!(call.inputs.len(), program.inputs.len(), "inputs of a fused program");
-    assert_eq!(call.outputs.len(), program.outputs.len(), "outputs of a fused program");
-    assert!(call.outputs.len() <= 64, "a fused program has at most 64 outputs");
-    assert!(call.consts.len() >= program.schedule.consts, "constants of a fused program");
-    for (slot, access) in call.inputs.iter().zip(&program.inputs) {
-        let (rows, cols) = access.shape(rows, cols);
-        slot.check(rows, cols, len);
-    }
-    for (i, out) in call.outputs.iter().enumerate() {
-        out.check_written(rows, cols, len);
-        for (slot, access) in call.inputs.iter().zip(&program.inputs) {
-            match access {
-                Access::Full => same_or_apart(*out, *slot, rows, cols),
-                Access::Row | Access::Col | Access::Scalar => {
-                    apart(*out, *slot, (rows, cols), access.shape(rows, cols));
+fn stay(slot: &Slot, _: usize) -> Slot {
+    *slot
+}
+
+impl<T: Forms> Part<T> for Pass<T> {
+    /// # Panics
+    /// If an operand is missing, or overlaps an output.
+    fn check(&self) {
+        let (program, rows, cols) = (&self.program, self.rows, self.cols);
+        assert_eq!(self.inputs.len(), program.inputs.len(), "inputs of a fused program");
+        assert_eq!(
+            self.outputs.len(),
+            program.outputs.len(),
+            "outputs of a fused program"
+        );
+        assert!(self.outputs.len() <= 64, "a fused program has at most 64 outputs");
+        assert!(
+            self.consts.len() >= program.schedule.consts,
+            "constants of a fused program"
+        );
+        for (i, out) in self.outputs.iter().enumerate() {
+            out.check_written(rows, cols);
+            for (slot, access) in self.inputs.iter().zip(&program.inputs) {
+                match access {
+                    Access::Full => same_or_apart(*out, *slot, rows, cols),
+                    Access::Row | Access::Col | Access::Scalar => {
+                        apart(*out, *slot, (rows, cols), access.shape(rows, cols));
+                    }
                 }
             }
+            for other in &self.outputs[..i] {
+                apart(*out, *other, (rows, cols), (rows, cols));
+            }
         }
-        for other in &call.outputs[..i] {
-            apart(*out, *other, (rows, cols), (rows, cols));
+    }
+
+    fn touched(&self) -> Touched {
+        let inputs = self.inputs.iter().zip(&self.program.inputs);
+        let read = |(slot, access): (&Slot, &Access)| {
+            let (rows, cols) = access.shape(self.rows, self.cols);
+            Region::new(*slot, rows, cols)
+        };
+        let written = |slot: &Slot| Region::new(*slot, self.rows, self.cols);
+        let writes = self.outputs.iter().map(written).collect();
+        Touched { reads: inputs.map(read).collect(), writes }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.program.insts.len() * self.rows * self.cols
+    }
+
+    /// Draws are counted from a row's start, so their rows stay whole.
+    fn cuts(&self) -> &[Cut] {
+        if self.draws() { &[Cut::Rows] } else { &[Cut::Rows, Cut::Cols] }
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Pass<T> {
+        let part = self.moved(
+            |access| match access {
+                Access::Full | Access::Col => Slot::down,
+                Access::Row | Access::Scalar => stay,
+            },
+            first,
+        );
+        Pass { rows, first_row: self.first_row + first as u64, ..part }.settled()
+    }
+
+    fn cols(&self, first: usize, cols: usize) -> Pass<T> {
+        let part = self.moved(
+            |access| match access {
+                Access::Full | Access::Row => Slot::along,
+                Access::Col | Access::Scalar => stay,
+            },
+            first,
+        );
+        Pass { cols, ..part }.settled()
+    }
+
+    unsafe fn run(&self, base: Base<T>, isa: Isa, inputs: &Inputs<'_, T>) {
+        if self.rows == 0 || self.cols == 0 {
+            return;
         }
+        let (rows, cols) =
+            if self.flat { (1, self.rows * self.cols) } else { (self.rows, self.cols) };
+        let block = if self.flat { flat_block(self.cols) } else { BLOCK };
+        let spread = self.flat && self.rows > 1;
+        let code = self.program.native.of::<T>(&self.program, isa, spread);
+        let schedule = code.map_or(&self.program.schedule, |code| &code.schedule);
+        let (key, direct) = (inputs.key, direct_outputs(schedule, self));
+        let layout =
+            Layout { base, call: self, schedule, code, key, rows, cols, block, direct };
+        scratch::with(layout.bytes(), |memory| {
+            // SAFETY: the caller's condition.
+            unsafe { T::dispatch(isa, &Run { layout, memory }) }
+        });
     }
 }
 
 /// Whether all that is Full lies in one piece and the rows are short, or none is needed.
-fn is_flat<T>(program: &Program, call: &FusedCall<'_, T>) -> bool {
+fn is_flat<T: Copy>(call: &Pass<T>) -> bool {
+    let program = &call.program;
     let whole = |slot: &Slot| call.rows == 1 || slot.row_stride == call.cols;
-    let mut inputs = program.inputs.iter().zip(call.inputs);
+    let mut inputs = program.inputs.iter().zip(&call.inputs);
     let full = inputs.all(|(access, slot)| *access != Access::Full || whole(slot));
     let spread = program.inputs.iter().any(|a| matches!(a, Access::Row | Access::Col));
-    let uniform =
-        program.schedule.steps.iter().any(|step| matches!(step.op, Op::Uniform(_)));
     let narrow = call.cols < NARROW && call.rows > 1;
-    full && call.outputs.iter().all(whole) && (narrow || !(spread || uniform))
+    full && call.outputs.iter().all(whole) && (narrow || !(spread || call.draws()))
 }
 
 /// Whole rows where they fit, so that a spread-out row serves every block.
@@ -160,7 +240,7 @@ fn flat_block(cols: usize) -> usize {
 }
 
 /// Which outputs can be written at once: those whose slot no later step reads as input.
-fn direct_outputs<T>(schedule: &Schedule, call: &FusedCall<'_, T>) -> u64 {
+fn direct_outputs<T>(schedule: &Schedule, call: &Pass<T>) -> u64 {
     let mut direct = 0;
     for (i, out) in call.outputs.iter().enumerate() {
         let mut inputs = call.inputs.iter().zip(&schedule.last_read);
@@ -170,13 +250,6 @@ fn direct_outputs<T>(schedule: &Schedule, call: &FusedCall<'_, T>) -> u64 {
         direct |= u64::from(free) << i;
     }
     direct
-}
-
-impl<T: Copy> Copy for Layout<'_, T> {}
-impl<T: Copy> Clone for Layout<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
 }
 
 impl<T> Layout<'_, T> {
@@ -189,7 +262,7 @@ impl<T> Layout<'_, T> {
 
     /// Operands that are not registers.
     fn fixed(&self) -> usize {
-        self.program.inputs.len() + self.schedule.consts
+        self.call.program.inputs.len() + self.schedule.consts
     }
 
     fn table_bytes(&self) -> usize {
@@ -197,24 +270,20 @@ impl<T> Layout<'_, T> {
         (places * size_of::<Place<T>>()).next_multiple_of(64)
     }
 
-    /// Blocks in all; the units that are dealt to the parts.
-    fn units(&self) -> usize {
-        self.rows * self.cols.div_ceil(self.block)
-    }
-
     /// Whether blocks side by side can be run as one: nothing is held in working memory
     /// for a block.
     fn unbroken(&self) -> bool {
-        let spread =
-            |access: &Access| matches!(self.follow(*access), Follow::SpreadRow | Follow::SpreadCol);
+        let spread = |access: &Access| {
+            matches!(self.follow(*access), Follow::SpreadRow | Follow::SpreadCol)
+        };
         self.code.is_some()
             && self.schedule.steps.len() == 1
             && self.direct.count_ones() as usize == self.call.outputs.len()
-            && !self.program.inputs.iter().any(spread)
+            && !self.call.program.inputs.iter().any(spread)
     }
 
     fn follow(&self, access: Access) -> Follow {
-        match (access, self.flat && self.call.rows > 1) {
+        match (access, self.call.flat && self.call.rows > 1) {
             (Access::Full, _) | (Access::Row, false) => Follow::Along,
             (Access::Col, false) => Follow::PerRow,
             (Access::Scalar, _) => Follow::Fixed,
@@ -264,9 +333,7 @@ impl<T: Elem> Kernel<T> for Run<'_, T> {
             let registers = fills.add((layout.fixed() + 1) * BLOCK);
             let table = Table { places: self.memory.cast(), fills, registers };
             layout.prepare::<V>(&table);
-            let units = layout.units();
-            let first = units * self.part / self.parts;
-            layout.walk::<V>(&table, first..units * (self.part + 1) / self.parts);
+            layout.walk::<V>(&table);
         }
     }
 }
@@ -279,11 +346,11 @@ impl<T: Elem> Layout<'_, T> {
     #[inline(always)]
     unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>) {
         let fills = table.fills;
-        let inputs = self.program.inputs.len();
+        let inputs = self.call.program.inputs.len();
         // SAFETY: one block per input and constant; slots were checked.
         unsafe {
             for (i, (access, slot)) in
-                self.program.inputs.iter().zip(self.call.inputs).enumerate()
+                self.call.program.inputs.iter().zip(&self.call.inputs).enumerate()
             {
                 let fill = fills.add(i * BLOCK);
                 let source = self.base.at(slot.offset);
@@ -304,8 +371,7 @@ impl<T: Elem> Layout<'_, T> {
                 };
                 table.places.add(i).write(Place { start: fill, step });
             }
-            for (c, value) in
-                self.call.consts[..self.schedule.consts].iter().enumerate()
+            for (c, value) in self.call.consts[..self.schedule.consts].iter().enumerate()
             {
                 let fill = fills.add((inputs + c) * BLOCK);
                 V::splat(*value).store(fill);
@@ -319,18 +385,19 @@ impl<T: Elem> Layout<'_, T> {
         }
     }
 
-    /// Runs these blocks.
+    /// Runs all blocks.
     ///
     /// # Safety
     /// The table is prepared.
     #[inline(always)]
-    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>, units: Range<usize>) {
+    unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>) {
         let per_row = self.cols.div_ceil(self.block);
-        let mut unit = units.start;
-        while unit < units.end {
+        let (units, unbroken) = (self.rows * per_row, self.unbroken());
+        let mut unit = 0;
+        while unit < units {
             let (row, start) = (unit / per_row, unit % per_row * self.block);
-            let most = if self.unbroken() { units.end - unit } else { 1 };
-            let n = most.saturating_mul(self.block).min(self.cols - start);
+            let left = self.cols - start;
+            let n = if unbroken { left } else { self.block.min(left) };
             unit += n.div_ceil(self.block);
             // SAFETY: the block lies inside rows × cols.
             unsafe {
@@ -358,7 +425,7 @@ impl<T: Elem> Layout<'_, T> {
         // SAFETY: slots were checked for rows × cols.
         unsafe {
             for (i, (access, slot)) in
-                self.program.inputs.iter().zip(self.call.inputs).enumerate()
+                self.call.program.inputs.iter().zip(&self.call.inputs).enumerate()
             {
                 let place = &mut *table.places.add(i);
                 let first_of_row = match access {
@@ -463,9 +530,9 @@ impl<T: Elem> Layout<'_, T> {
     /// `dst` has room for `n` elements.
     #[inline(always)]
     unsafe fn draw(&self, key: usize, dst: *mut T, row: usize, start: usize, n: usize) {
-        let (key, cols) = (draw_key(self.call.key, key), self.call.cols);
+        let (key, cols) = (draw_key(self.key, key), self.call.cols);
         let (mut row, mut col) =
-            if self.flat { (start / cols, start % cols) } else { (row, start) };
+            if self.call.flat { (start / cols, start % cols) } else { (row, start) };
         let mut done = 0;
         while done < n {
             let (mut counters, mut groups) = ([[0; MANY]; 4], [(0, 0, 0); MANY]);

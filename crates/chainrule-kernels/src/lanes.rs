@@ -24,6 +24,9 @@ pub(crate) trait Join<V: Vector>: Copy {
 /// x itself.
 #[derive(Clone, Copy)]
 pub(crate) struct Same;
+/// x².
+#[derive(Clone, Copy)]
+pub(crate) struct Squared;
 /// e^(x − the number).
 #[derive(Clone, Copy)]
 pub(crate) struct ExpLess<T>(pub(crate) T);
@@ -52,6 +55,7 @@ macro_rules! functions {
 }
 functions! {
     Same, self, x => x;
+    Squared, self, x => x.mul(x);
     ExpLess<V::E>, self, x => math::exp(x.sub(V::splat(self.0)));
     Times<V::E>, self, x => x.mul(V::splat(self.0));
     Less<V::E>, self, x => x.sub(V::splat(self.0)).sub(V::splat(self.1));

@@ -1,7 +1,8 @@
 //! THE NUMBERS: slices in, slices out. The only house with `unsafe` and with threads.
 //!
-//! Every kernel takes one arena (`&mut [f32]` or `&mut [f64]`) and the places of its
-//! operands in it; [`Real`] is the door. Results have the same bits for any number of
+//! A kernel is a [`Call`] with the places of its operands in one arena (`&mut [f32]` or
+//! `&mut [f64]`); a [`Sequence`] of calls is dealt to a [`Team`] once and run again and
+//! again; [`Real`] is the door. Results have the same bits for any number of
 //! threads, for all sets of instructions (but for a NaN's sign and payload), and for a
 //! row whatever rows come with it.
 //!
@@ -44,6 +45,7 @@ mod reduce;
 pub mod rng;
 mod schedule;
 mod scratch;
+mod sequence;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod simd_x86;
@@ -53,10 +55,13 @@ mod tile;
 mod values;
 
 pub use arena::Slot;
+pub use fused::Pass;
 pub use matmul::Gemm;
-pub use moves::Take;
-pub use program::{Access, Bin, FusedCall, Inst, Program, Src, Un};
+pub use moves::{Copy, Fill, Gather, Pick, SubAt, Take};
+pub use program::{Access, Bin, Inst, Program, Src, Un};
 pub use real::Real;
 pub use reduce::{Reduce, Reduction};
+pub use sequence::{Call, Inputs, Sequence, Sources};
 pub use simd::{Isa, isa};
+pub use softmax::{RowSoft, Soft};
 pub use team::Team;

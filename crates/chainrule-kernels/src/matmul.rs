@@ -13,10 +13,10 @@
 //! Deliberately absent: other orders (a long sum split over threads), other number types
 //! for the sums, operands outside the arena.
 
-use crate::arena::Base;
+use crate::arena::{Base, Region, Touched};
 use crate::scratch;
+use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Forms, Isa, Kernel, Vector};
-use crate::team::Team;
 use crate::tile::{Tile, run_tile, widest};
 
 /// Terms of one chain.
@@ -57,12 +57,11 @@ fn end(start: usize, rows: usize, cols: usize, rs: usize, cs: usize) -> usize {
 
 impl Gemm {
     /// # Panics
-    /// If an operand leaves the arena, C overlaps A or B, or elements of C one another.
-    fn check(&self, len: usize) {
+    /// If C overlaps A or B, or elements of C one another.
+    fn check(&self) {
         let a = end(self.a, self.m, self.k, self.a_rs, self.a_cs);
         let b = end(self.b, self.k, self.n, self.b_rs, self.b_cs);
         let c = end(self.c, self.m, self.n, self.c_rs, self.c_cs);
-        assert!(a <= len && b <= len && c <= len, "{self:?} leaves the arena of {len}");
         let meets = |start: usize, end: usize| start < c && self.c < end && start < end;
         assert!(
             c == self.c || !meets(self.a, a) && !meets(self.b, b),
@@ -78,8 +77,8 @@ impl Gemm {
     }
 }
 
-/// Multiply-adds below which waking the team costs more than it brings.
-const FORK: usize = 256 * 1024;
+/// Multiply-adds in the time of one elementwise operation on one number.
+const MULTIPLY_ADDS: usize = 4;
 /// Rows that are taken together, so that their part of A stays in the second cache.
 const ROWS: usize = 192;
 /// Panels of columns from which on packing A pays where its rows fall into the same sets
@@ -103,31 +102,55 @@ struct Run<T> {
     rooms: [*mut T; 3],
 }
 
-/// Runs a matrix product; see [`crate::Real::gemm`].
-pub(crate) fn gemm<T: Forms>(team: &Team, isa: Isa, arena: &mut [T], g: &Gemm) {
-    g.check(arena.len());
-    let g = g.turned();
-    let base = Base(arena.as_mut_ptr());
-    let work = g.m.saturating_mul(g.n).saturating_mul(g.k);
-    let threads = if work < FORK { 1 } else { team.threads() };
-    // Parts of whole tiles.
-    let by_rows = g.m.div_ceil(12) >= g.n.div_ceil(32);
-    let (len, grain) = if by_rows { (g.m, 12) } else { (g.n, 32) };
-    let size = len.div_ceil(threads).next_multiple_of(grain).max(1);
-    team.run(len.div_ceil(size), &|part| {
-        let range = (part * size, len.min((part + 1) * size));
-        let (rows, cols) = if by_rows { (range, (0, g.n)) } else { ((0, g.m), range) };
-        let [a, b, c] = room(&g, rows.1 - rows.0);
+impl<T: Forms> Part<T> for Gemm {
+    fn check(&self) {
+        Gemm::check(self);
+    }
+
+    fn touched(&self) -> Touched {
+        let a = Region::strided(self.a, (self.m, self.k), (self.a_rs, self.a_cs));
+        let b = Region::strided(self.b, (self.k, self.n), (self.b_rs, self.b_cs));
+        let c = Region::strided(self.c, (self.m, self.n), (self.c_rs, self.c_cs));
+        Touched { reads: vec![a, b], writes: vec![c] }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.m, self.n)
+    }
+
+    fn work(&self) -> usize {
+        self.m.saturating_mul(self.n).saturating_mul(self.k) / MULTIPLY_ADDS
+    }
+
+    /// By rows where that leaves less to read for each part: the parts share the operand
+    /// on the other side.
+    fn cuts(&self) -> &[Cut] {
+        if self.m >= self.n { &[Cut::Rows, Cut::Cols] } else { &[Cut::Cols, Cut::Rows] }
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Gemm {
+        let (a, c) = (self.a + first * self.a_rs, self.c + first * self.c_rs);
+        Gemm { m: rows, a, c, ..*self }
+    }
+
+    fn cols(&self, first: usize, cols: usize) -> Gemm {
+        let (b, c) = (self.b + first * self.b_cs, self.c + first * self.c_cs);
+        Gemm { n: cols, b, c, ..*self }
+    }
+
+    unsafe fn run(&self, base: Base<T>, isa: Isa, _: &Inputs<'_, T>) {
+        let g = self.turned();
+        let [a, b, c] = room(&g, g.m);
         scratch::with((a + b + c) * size_of::<T>(), |memory| {
             let start: *mut T = memory.cast();
-            // SAFETY: the rooms lie one after the other; operands were checked; parts
-            // write different elements of C.
+            // SAFETY: the rooms lie one after the other; the caller's condition.
             unsafe {
                 let rooms = [start, start.add(a), start.add(a + b)];
+                let (rows, cols) = ((0, g.m), (0, g.n));
                 T::dispatch(isa, &Run { base, g, rows, cols, rooms });
             }
         });
-    });
+    }
 }
 
 /// Elements of the rooms for a part of `rows` rows, for any vectors' width.

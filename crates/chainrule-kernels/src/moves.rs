@@ -1,17 +1,75 @@
-//! Kernels that move numbers without reckoning: picks by index, transposes, batches.
+//! Kernels that move numbers without reckoning: picks by index, batches, copies.
 //!
-//! Invariant: an index beyond its row is refused before anything is written.
+//! Invariant: indices are checked before a [`crate::Sequence`] runs, so that none reads
+//! beyond its row.
 
-use crate::arena::{Base, Slot, apart};
-use crate::simd::Forms;
-use crate::team::Team;
+use crate::arena::{Base, Region, Slot, Touched, apart};
+use crate::sequence::{Cut, Inputs, Limit, Part};
+use crate::simd::{Forms, Isa};
 
-/// Elements below which waking the team costs more than it brings.
-const FORK: usize = 64 * 1024;
-/// Side of the squares in which a transpose walks.
-const SQUARE: usize = 16;
+/// `dst[i] = src[i, idx[i]]` for the rows of an index: src is rows × cols, dst rows × 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence above says them")]
+pub struct Pick {
+    /// The number of the index among [`Inputs::index`], and its first row.
+    pub index: (usize, usize),
+    pub rows: usize,
+    pub cols: usize,
+    pub src: Slot,
+    pub dst: Slot,
+}
 
-/// What [`crate::Real::sub_at`] takes off.
+impl<T: Forms> Part<T> for Pick {
+    fn check(&self) {
+        self.dst.check_written(self.rows, 1);
+        apart(self.dst, self.src, (self.rows, 1), (self.rows, self.cols));
+    }
+
+    fn touched(&self) -> Touched {
+        let reads = vec![Region::new(self.src, self.rows, self.cols)];
+        Touched { reads, writes: vec![Region::new(self.dst, self.rows, 1)] }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        &[Cut::Rows]
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Pick {
+        let index = (self.index.0, self.index.1 + first);
+        Pick {
+            index,
+            rows,
+            src: self.src.down(first),
+            dst: self.dst.down(first),
+            ..*self
+        }
+    }
+
+    fn limit(&self) -> Option<Limit> {
+        Some(Limit { index: self.index.0, rows: self.rows, cols: self.cols })
+    }
+
+    unsafe fn run(&self, base: Base<T>, _: Isa, inputs: &Inputs<'_, T>) {
+        let index = &inputs.index[self.index.0][self.index.1..][..self.rows];
+        for (i, &col) in index.iter().enumerate() {
+            // SAFETY: i < rows and col < cols, both checked.
+            unsafe {
+                *base.at(self.dst.down(i).offset) =
+                    *base.at(self.src.down(i).offset + col as usize);
+            }
+        }
+    }
+}
+
+/// What [`SubAt`] takes off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Take {
     /// The same number in every row.
@@ -20,152 +78,230 @@ pub enum Take {
     Col(Slot),
 }
 
-fn check_indices(idx: &[u32], rows: usize, cols: usize) {
-    assert_eq!(idx.len(), rows, "one index per row");
-    let worst = idx.iter().max().map_or(0, |&i| i as usize);
-    assert!(rows == 0 || worst < cols, "index {worst} of {cols} columns");
+/// `dst[i, idx[i]] −= what` for the rows of an index; dst is rows × cols.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence above says them")]
+pub struct SubAt {
+    /// The number of the index among [`Inputs::index`], and its first row.
+    pub index: (usize, usize),
+    pub rows: usize,
+    pub cols: usize,
+    pub dst: Slot,
+    pub what: Take,
 }
 
-/// dst[i] = src[i, idx[i]].
-pub(crate) fn gather_col<T: Forms>(
-    arena: &mut [T],
-    cols: usize,
-    src: Slot,
-    idx: &[u32],
-    dst: Slot,
-) {
-    let rows = idx.len();
-    check_indices(idx, rows, cols);
-    src.check(rows, cols, arena.len());
-    dst.check_written(rows, 1, arena.len());
-    apart(dst, src, (rows, 1), (rows, cols));
-    for (i, &col) in idx.iter().enumerate() {
-        arena[dst.offset + i * dst.row_stride] =
-            arena[src.offset + i * src.row_stride + col as usize];
+impl<T: Forms> Part<T> for SubAt {
+    fn check(&self) {
+        self.dst.check_written(self.rows, self.cols);
+        if let Take::Col(slot) = self.what {
+            apart(self.dst, slot, (self.rows, self.cols), (self.rows, 1));
+        }
     }
-}
 
-/// dst[i, idx[i]] −= what.
-pub(crate) fn sub_at<T: Forms>(
-    arena: &mut [T],
-    cols: usize,
-    dst: Slot,
-    idx: &[u32],
-    what: Take,
-) {
-    let rows = idx.len();
-    check_indices(idx, rows, cols);
-    dst.check_written(rows, cols, arena.len());
-    if let Take::Col(slot) = what {
-        slot.check(rows, 1, arena.len());
-        apart(dst, slot, (rows, cols), (rows, 1));
-    }
-    for (i, &col) in idx.iter().enumerate() {
-        let off = match what {
-            Take::Scalar(value) => T::of(value),
-            Take::Col(slot) => arena[slot.offset + i * slot.row_stride],
+    fn touched(&self) -> Touched {
+        let reads = match self.what {
+            Take::Scalar(_) => Vec::new(),
+            Take::Col(slot) => vec![Region::new(slot, self.rows, 1)],
         };
-        let place = &mut arena[dst.offset + i * dst.row_stride + col as usize];
-        *place = place.sub(off);
+        Touched { reads, writes: vec![Region::new(self.dst, self.rows, self.cols)] }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        &[Cut::Rows]
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> SubAt {
+        let index = (self.index.0, self.index.1 + first);
+        let what = match self.what {
+            Take::Scalar(value) => Take::Scalar(value),
+            Take::Col(slot) => Take::Col(slot.down(first)),
+        };
+        SubAt { index, rows, dst: self.dst.down(first), what, ..*self }
+    }
+
+    fn limit(&self) -> Option<Limit> {
+        Some(Limit { index: self.index.0, rows: self.rows, cols: self.cols })
+    }
+
+    unsafe fn run(&self, base: Base<T>, _: Isa, inputs: &Inputs<'_, T>) {
+        let index = &inputs.index[self.index.0][self.index.1..][..self.rows];
+        for (i, &col) in index.iter().enumerate() {
+            // SAFETY: i < rows and col < cols, both checked.
+            unsafe {
+                let off = match self.what {
+                    Take::Scalar(value) => T::of(value),
+                    Take::Col(slot) => *base.at(slot.down(i).offset),
+                };
+                let place = base.at(self.dst.down(i).offset + col as usize);
+                *place = (*place).sub(off);
+            }
+        }
     }
 }
 
-/// dst (cols × rows) = transpose of src (rows × cols).
-pub(crate) fn transpose<T: Forms>(
-    team: &Team,
-    arena: &mut [T],
-    (rows, cols): (usize, usize),
-    src: Slot,
-    dst: Slot,
-) {
-    src.check(rows, cols, arena.len());
-    dst.check_written(cols, rows, arena.len());
-    apart(dst, src, (cols, rows), (rows, cols));
-    let base = Base(arena.as_mut_ptr());
-    deal(team, rows * cols, cols.div_ceil(SQUARE), &|first, end| {
-        for top in (0..rows).step_by(SQUARE) {
-            for col in first * SQUARE..cols.min(end * SQUARE) {
-                for row in top..rows.min(top + SQUARE) {
-                    // SAFETY: row < rows, col < cols; slots were checked; parts write
-                    // different rows of dst.
-                    unsafe {
-                        *base.at(dst.offset + col * dst.row_stride + row) =
-                            *base.at(src.offset + row * src.row_stride + col);
-                    }
-                }
-            }
-        }
-    });
+/// Row i of dst = row `rows[i]` of a matrix outside the arena, whose rows have `cols`
+/// elements side by side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence above says them")]
+pub struct Gather {
+    /// The number of the matrix among [`Inputs::sources`].
+    pub source: usize,
+    /// The first of [`Inputs::rows`], and how many.
+    pub first: usize,
+    pub rows: usize,
+    pub cols: usize,
+    pub dst: Slot,
 }
 
-/// Row i of dst = row idx[i] of `from`, whose rows have `cols` elements side by side.
-pub(crate) fn gather_rows<T: Forms>(
-    team: &Team,
-    arena: &mut [T],
-    (from, cols): (&[T], usize),
-    idx: &[u32],
-    dst: Slot,
-) {
-    let rows = from.len().checked_div(cols).unwrap_or(usize::MAX);
-    assert!(idx.iter().all(|&i| (i as usize) < rows), "an index beyond {rows} rows");
-    dst.check_written(idx.len(), cols, arena.len());
-    let base = Base(arena.as_mut_ptr());
-    deal(team, idx.len() * cols, idx.len(), &|first, end| {
-        for (i, &row) in idx.iter().enumerate().take(end).skip(first) {
-            let row = &from[row as usize * cols..][..cols];
-            // SAFETY: `dst` was checked and `from` is another slice; parts write
-            // different rows.
+impl<T: Forms> Part<T> for Gather {
+    fn check(&self) {
+        self.dst.check_written(self.rows, self.cols);
+    }
+
+    fn touched(&self) -> Touched {
+        let writes = vec![Region::new(self.dst, self.rows, self.cols)];
+        Touched { reads: Vec::new(), writes }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        &[Cut::Rows]
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Gather {
+        Gather { first: self.first + first, rows, dst: self.dst.down(first), ..*self }
+    }
+
+    unsafe fn run(&self, base: Base<T>, _: Isa, inputs: &Inputs<'_, T>) {
+        let source = inputs.sources.source(self.source);
+        for (i, &row) in inputs.rows[self.first..][..self.rows].iter().enumerate() {
+            let row = &source[row as usize * self.cols..][..self.cols];
+            // SAFETY: i < rows; the arena is another slice.
             unsafe {
-                let to = base.at(dst.offset + i * dst.row_stride);
-                row.as_ptr().copy_to_nonoverlapping(to, cols);
+                let to = base.at(self.dst.down(i).offset);
+                row.as_ptr().copy_to_nonoverlapping(to, self.cols);
             }
         }
-    });
-}
-
-/// Row i of dst = row idx[i] of src, both in the arena.
-pub(crate) fn take_rows<T: Forms>(
-    team: &Team,
-    arena: &mut [T],
-    (src, src_rows, cols): (Slot, usize, usize),
-    idx: &[u32],
-    dst: Slot,
-) {
-    assert!(idx.iter().all(|&i| (i as usize) < src_rows), "an index beyond {src_rows}");
-    src.check(src_rows, cols, arena.len());
-    dst.check_written(idx.len(), cols, arena.len());
-    apart(dst, src, (idx.len(), cols), (src_rows, cols));
-    let base = Base(arena.as_mut_ptr());
-    deal(team, idx.len() * cols, idx.len(), &|first, end| {
-        for (i, &row) in idx.iter().enumerate().take(end).skip(first) {
-            // SAFETY: slots were checked and lie apart; parts write different rows.
-            unsafe {
-                let from = base.at(src.offset + row as usize * src.row_stride);
-                let to = base.at(dst.offset + i * dst.row_stride);
-                from.copy_to_nonoverlapping(to, cols);
-            }
-        }
-    });
-}
-
-/// Every element of dst = value.
-pub(crate) fn fill<T: Forms>(
-    arena: &mut [T],
-    (rows, cols): (usize, usize),
-    dst: Slot,
-    value: T,
-) {
-    dst.check_written(rows, cols, arena.len());
-    for row in 0..rows {
-        arena[dst.offset + row * dst.row_stride..][..cols].fill(value);
     }
 }
 
-/// Deals `units` to the team in one run each, if there is work enough.
-fn deal(team: &Team, work: usize, units: usize, f: &(dyn Fn(usize, usize) + Sync)) {
-    let threads = if work < FORK { 1 } else { team.threads() };
-    let size = units.div_ceil(threads).max(1);
-    team.run(units.div_ceil(size), &|part| {
-        f(part * size, units.min((part + 1) * size));
-    });
+/// dst = src, rows × cols.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence above says them")]
+pub struct Copy {
+    pub rows: usize,
+    pub cols: usize,
+    pub src: Slot,
+    pub dst: Slot,
+}
+
+impl<T: Forms> Part<T> for Copy {
+    fn check(&self) {
+        self.dst.check_written(self.rows, self.cols);
+        apart(self.dst, self.src, (self.rows, self.cols), (self.rows, self.cols));
+    }
+
+    fn touched(&self) -> Touched {
+        let region = |slot| vec![Region::new(slot, self.rows, self.cols)];
+        Touched { reads: region(self.src), writes: region(self.dst) }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        &[Cut::Rows, Cut::Cols]
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Copy {
+        Copy { rows, src: self.src.down(first), dst: self.dst.down(first), ..*self }
+    }
+
+    fn cols(&self, first: usize, cols: usize) -> Copy {
+        Copy { cols, src: self.src.along(first), dst: self.dst.along(first), ..*self }
+    }
+
+    unsafe fn run(&self, base: Base<T>, _: Isa, _: &Inputs<'_, T>) {
+        for i in 0..self.rows {
+            // SAFETY: i < rows; the two lie apart.
+            unsafe {
+                let from = base.at(self.src.down(i).offset).cast_const();
+                from.copy_to_nonoverlapping(base.at(self.dst.down(i).offset), self.cols);
+            }
+        }
+    }
+}
+
+/// Every element of dst (rows × cols) = value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence above says them")]
+pub struct Fill {
+    pub rows: usize,
+    pub cols: usize,
+    pub dst: Slot,
+    pub value: f64,
+}
+
+impl<T: Forms> Part<T> for Fill {
+    fn check(&self) {
+        self.dst.check_written(self.rows, self.cols);
+    }
+
+    fn touched(&self) -> Touched {
+        let writes = vec![Region::new(self.dst, self.rows, self.cols)];
+        Touched { reads: Vec::new(), writes }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        &[Cut::Rows, Cut::Cols]
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Fill {
+        Fill { rows, dst: self.dst.down(first), ..*self }
+    }
+
+    fn cols(&self, first: usize, cols: usize) -> Fill {
+        Fill { cols, dst: self.dst.along(first), ..*self }
+    }
+
+    unsafe fn run(&self, base: Base<T>, _: Isa, _: &Inputs<'_, T>) {
+        for i in 0..self.rows {
+            // SAFETY: i < rows.
+            let row = unsafe {
+                std::slice::from_raw_parts_mut(
+                    base.at(self.dst.down(i).offset),
+                    self.cols,
+                )
+            };
+            row.fill(T::of(self.value));
+        }
+    }
 }

@@ -20,7 +20,6 @@ impl Native {
         Native
     }
 
-    #[cfg(test)]
     pub(crate) fn off() -> Native {
         Native
     }
@@ -33,5 +32,12 @@ impl Native {
 impl Compiled {
     /// # Safety
     /// Never called.
-    pub(crate) unsafe fn run<T>(&self, _: u16, _: *const Place<T>, _: *const T, _: usize) {}
+    pub(crate) unsafe fn run<T>(
+        &self,
+        _: u16,
+        _: *const Place<T>,
+        _: *const T,
+        _: usize,
+    ) {
+    }
 }

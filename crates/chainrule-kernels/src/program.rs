@@ -20,7 +20,6 @@
 //! assert_eq!(program.outputs.len(), 1);
 //! ```
 
-use crate::arena::Slot;
 use crate::native::Native;
 use crate::schedule::Schedule;
 
@@ -83,7 +82,7 @@ pub enum Src {
     Reg(u16),
     /// The input of that number.
     In(u16),
-    /// The constant of that number in [`FusedCall::consts`].
+    /// The constant of that number in the [`crate::Pass`].
     Const(u16),
 }
 
@@ -99,8 +98,7 @@ pub enum Inst {
     /// The second where the first is not 0, else the third; the other is not looked at.
     Select(Src, Src, Src),
     /// Uniform in [0, 1), a multiple of 2⁻²⁴ and so the same number in f32 and f64: a
-    /// function of [`FusedCall::key`], this `key`, the row (counted from
-    /// [`FusedCall::first_row`]) and the column.
+    /// function of [`crate::Inputs::key`], this `key`, the row and the column.
     Uniform {
         /// Tells several draws of one program apart.
         key: usize,
@@ -145,26 +143,6 @@ pub struct Program {
     pub(crate) native: Native,
 }
 
-/// The place and the numbers for one run of a program over rows × cols.
-#[derive(Clone, Copy, Debug)]
-pub struct FusedCall<'a, T> {
-    /// Rows of the outputs.
-    pub rows: usize,
-    /// Columns of the outputs.
-    pub cols: usize,
-    /// Where each input lies. Row, Col and Scalar inputs lie as 1×cols, rows×1, 1×1.
-    pub inputs: &'a [Slot],
-    /// Where each output goes: apart from all inputs and outputs, or the very same slot
-    /// as a `Full` input.
-    pub outputs: &'a [Slot],
-    /// The constants.
-    pub consts: &'a [T],
-    /// Seed and step (or whatever tells one run's draws from another's).
-    pub key: [u64; 2],
-    /// The number of row 0 in the draws.
-    pub first_row: u64,
-}
-
 impl Program {
     /// Schedules a program and places its registers.
     ///
@@ -174,5 +152,11 @@ impl Program {
     pub fn new(insts: Vec<Inst>, inputs: Vec<Access>, outputs: Vec<Src>) -> Program {
         let schedule = Schedule::new(&insts, inputs.len(), &outputs);
         Program { insts, inputs, outputs, schedule, native: Native::new() }
+    }
+
+    /// The same program, walked step by step wherever it runs: for comparisons.
+    #[must_use]
+    pub fn walked(self) -> Program {
+        Program { native: Native::off(), ..self }
     }
 }

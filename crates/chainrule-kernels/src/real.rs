@@ -1,19 +1,12 @@
-//! The door: [`Real`], the number types f32 and f64 with every kernel as a method, so
-//! that a caller is written once and compiled against concrete functions.
+//! The door: [`Real`], the number types f32 and f64, for which all kernels are compiled
+//! here, so that a caller's own settings do not matter.
 //!
-//! Every method checks its operands' places first and panics if one leaves the arena or
-//! meets another where it may not; after that it cannot fail. No method allocates once a
-//! thread's working memory has grown to its size. Shapes stand in rows × cols.
+//! A [`Sequence`] is made once, which checks its operands' places and panics where one
+//! meets another where it may not; after that it cannot fail.
 
-use crate::arena::Slot;
-use crate::matmul::Gemm;
-use crate::moves::{self, Take};
-use crate::program::{FusedCall, Program};
-use crate::reduce::Reduction;
+use crate::sequence::{self, Call, Inputs, Sequence};
 use crate::simd::isa;
-use crate::softmax::{Soft, soft};
 use crate::team::Team;
-use crate::{fused, matmul, reduce};
 
 mod sealed {
     pub trait Sealed {}
@@ -22,7 +15,6 @@ mod sealed {
 }
 
 /// A number type of the kernels: f32 or f64.
-#[allow(clippy::too_many_arguments, reason = "a kernel's operands are flat on purpose")]
 pub trait Real:
     sealed::Sealed
     + Copy
@@ -44,90 +36,49 @@ pub trait Real:
     /// The same number in f64, exactly.
     fn to_f64(self) -> f64;
 
-    /// C = α·A·B (+ C); see [`Gemm`].
-    fn gemm(team: &Team, arena: &mut [Self], g: &Gemm);
+    /// Deals calls to at most `threads` threads.
+    ///
+    /// # Panics
+    /// If operands of a call are missing or meet where they may not.
+    fn sequence(calls: &[Call<Self>], threads: usize) -> Sequence<Self>;
 
-    /// Runs an elementwise program; see [`Program`] and [`FusedCall`].
-    fn fused(
+    /// Puts other numbers in place of the constants of pass `number`; nothing is allocated.
+    ///
+    /// # Panics
+    /// If that call is no pass with that many constants.
+    fn set_consts(sequence: &mut Sequence<Self>, number: usize, values: &[f64]);
+
+    /// Runs all calls, one after the other; nothing is allocated once a thread's working
+    /// memory has grown to its size.
+    ///
+    /// # Panics
+    /// If the arena is too short, or an index or a row number beyond what it counts.
+    fn run(
         team: &Team,
         arena: &mut [Self],
-        program: &Program,
-        call: &FusedCall<'_, Self>,
+        sequence: &Sequence<Self>,
+        inputs: &Inputs<'_, Self>,
     );
 
-    /// Sums or maxima over an axis; see [`Reduction`].
-    fn reduce(team: &Team, arena: &mut [Self], r: &Reduction);
-
-    /// dst[i, j] = e^src[i, j] / Σₖ e^src[i, k], per row; in place if `dst` is `src`.
-    fn softmax(
-        team: &Team,
+    /// Runs one of the calls alone, on this thread.
+    ///
+    /// # Panics
+    /// As [`Real::run`].
+    fn run_one(
         arena: &mut [Self],
-        rows: usize,
-        cols: usize,
-        src: Slot,
-        dst: Slot,
+        sequence: &Sequence<Self>,
+        number: usize,
+        inputs: &Inputs<'_, Self>,
     );
 
-    /// dst[i, j] = src[i, j] − ln Σₖ e^src[i, k], per row; in place if `dst` is `src`.
-    fn log_softmax(
-        team: &Team,
-        arena: &mut [Self],
-        rows: usize,
-        cols: usize,
-        src: Slot,
-        dst: Slot,
-    );
-
-    /// `dst[i] = ln Σₖ e^src[i, k]`; dst is rows × 1.
-    fn logsumexp(
-        team: &Team,
-        arena: &mut [Self],
-        rows: usize,
-        cols: usize,
-        src: Slot,
-        dst: Slot,
-    );
-
-    /// `dst[i] = src[i, idx[i]]`; src is idx.len() × cols, dst idx.len() × 1.
-    fn gather_col(arena: &mut [Self], cols: usize, src: Slot, idx: &[u32], dst: Slot);
-
-    /// `dst[i, idx[i]] −= what`; dst is idx.len() × cols.
-    fn sub_at(arena: &mut [Self], cols: usize, dst: Slot, idx: &[u32], what: Take);
-
-    /// dst (cols × rows) = the transpose of src (rows × cols).
-    fn transpose(
-        team: &Team,
-        arena: &mut [Self],
-        rows: usize,
-        cols: usize,
-        src: Slot,
-        dst: Slot,
-    );
-
-    /// Row i of dst = row `idx[i]` of `from`, a matrix outside the arena whose rows have
-    /// `cols` elements side by side.
-    fn gather_rows(
-        team: &Team,
-        arena: &mut [Self],
-        from: &[Self],
-        cols: usize,
-        idx: &[u32],
-        dst: Slot,
-    );
-
-    /// Row i of dst = row `idx[i]` of src (src_rows × cols) in the arena.
-    fn take_rows(
-        team: &Team,
-        arena: &mut [Self],
-        src_rows: usize,
-        cols: usize,
-        src: Slot,
-        idx: &[u32],
-        dst: Slot,
-    );
-
-    /// Every element of dst (rows × cols) = value.
-    fn fill(arena: &mut [Self], rows: usize, cols: usize, dst: Slot, value: Self);
+    /// Runs a call at once.
+    ///
+    /// # Panics
+    /// As [`Real::sequence`] and [`Real::run`].
+    fn call(team: &Team, arena: &mut [Self], call: Call<Self>) {
+        let sequence = Self::sequence(&[call], team.threads());
+        Self::run(team, arena, &sequence, &Inputs::NONE);
+    }
 }
 
 macro_rules! real {
@@ -143,106 +94,30 @@ macro_rules! real {
                 self as f64
             }
             #[inline(never)]
-            fn gemm(team: &Team, arena: &mut [$T], g: &Gemm) {
-                matmul::gemm(team, isa(), arena, g);
+            fn sequence(calls: &[Call<$T>], threads: usize) -> Sequence<$T> {
+                Sequence::new(calls, threads)
             }
             #[inline(never)]
-            fn fused(
+            fn set_consts(sequence: &mut Sequence<$T>, number: usize, values: &[f64]) {
+                sequence.set_consts(number, values.iter().map(|&v| v as $T));
+            }
+            #[inline(never)]
+            fn run(
                 team: &Team,
                 arena: &mut [$T],
-                program: &Program,
-                call: &FusedCall<'_, $T>,
+                sequence: &Sequence<$T>,
+                inputs: &Inputs<'_, $T>,
             ) {
-                fused::fused(team, isa(), arena, program, call);
+                sequence::run(team, isa(), arena, sequence, inputs);
             }
             #[inline(never)]
-            fn reduce(team: &Team, arena: &mut [$T], r: &Reduction) {
-                reduce::reduce(team, isa(), arena, r);
-            }
-            #[inline(never)]
-            fn softmax(
-                team: &Team,
+            fn run_one(
                 arena: &mut [$T],
-                rows: usize,
-                cols: usize,
-                src: Slot,
-                dst: Slot,
+                sequence: &Sequence<$T>,
+                number: usize,
+                inputs: &Inputs<'_, $T>,
             ) {
-                soft((team, isa()), arena, Soft::Max, (rows, cols), src, dst);
-            }
-            #[inline(never)]
-            fn log_softmax(
-                team: &Team,
-                arena: &mut [$T],
-                rows: usize,
-                cols: usize,
-                src: Slot,
-                dst: Slot,
-            ) {
-                soft((team, isa()), arena, Soft::LogMax, (rows, cols), src, dst);
-            }
-            #[inline(never)]
-            fn logsumexp(
-                team: &Team,
-                arena: &mut [$T],
-                rows: usize,
-                cols: usize,
-                src: Slot,
-                dst: Slot,
-            ) {
-                soft((team, isa()), arena, Soft::LogSumExp, (rows, cols), src, dst);
-            }
-            #[inline(never)]
-            fn gather_col(
-                arena: &mut [$T],
-                cols: usize,
-                src: Slot,
-                idx: &[u32],
-                dst: Slot,
-            ) {
-                moves::gather_col(arena, cols, src, idx, dst);
-            }
-            #[inline(never)]
-            fn sub_at(arena: &mut [$T], cols: usize, dst: Slot, idx: &[u32], what: Take) {
-                moves::sub_at(arena, cols, dst, idx, what);
-            }
-            #[inline(never)]
-            fn transpose(
-                team: &Team,
-                arena: &mut [$T],
-                rows: usize,
-                cols: usize,
-                src: Slot,
-                dst: Slot,
-            ) {
-                moves::transpose(team, arena, (rows, cols), src, dst);
-            }
-            #[inline(never)]
-            fn gather_rows(
-                team: &Team,
-                arena: &mut [$T],
-                from: &[$T],
-                cols: usize,
-                idx: &[u32],
-                dst: Slot,
-            ) {
-                moves::gather_rows(team, arena, (from, cols), idx, dst);
-            }
-            #[inline(never)]
-            fn take_rows(
-                team: &Team,
-                arena: &mut [$T],
-                src_rows: usize,
-                cols: usize,
-                src: Slot,
-                idx: &[u32],
-                dst: Slot,
-            ) {
-                moves::take_rows(team, arena, (src, src_rows, cols), idx, dst);
-            }
-            #[inline(never)]
-            fn fill(arena: &mut [$T], rows: usize, cols: usize, dst: Slot, value: $T) {
-                moves::fill(arena, (rows, cols), dst, value);
+                sequence::run_one(isa(), arena, sequence, number, inputs);
             }
         }
     };

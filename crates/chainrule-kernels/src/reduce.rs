@@ -3,13 +3,13 @@
 //!
 //! Invariants: a row's result is a function of that row alone; a column sum adds rows in
 //! order within shards of [`SHARD`] rows, and the shards in order; the sum of all adds at
-//! most [`SHARDS`] shards, whose size depends on the matrix alone. Threads take rows,
-//! columns or whole shards, so bits do not depend on their number.
+//! most [`SHARDS`] shards, whose size depends on the matrix alone. Threads take rows or
+//! columns, and one of them a sum of all, so bits do not depend on their number.
 
-use crate::arena::{Base, Slot, apart};
-use crate::lanes::{Join, Larger, Plus, fold};
+use crate::arena::{Base, Region, Slot, Touched, apart};
+use crate::lanes::{Join, Larger, Map, Plus, Same, Squared, fold, fold_map};
+use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Forms, Isa, Kernel, Vector};
-use crate::team::Team;
 
 /// Rows of a column sum that are added in one go.
 const SHARD: usize = 128;
@@ -17,8 +17,8 @@ const SHARD: usize = 128;
 const SHARDS: usize = 64;
 /// Elements of the smallest shard of the sum of all.
 const SMALLEST: usize = 4096;
-/// Elements below which waking the team costs more than it brings.
-const FORK: usize = 128 * 1024;
+/// Rows of at most so many columns are taken number by number.
+const NARROW: usize = 16;
 
 /// Which sum or maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,8 @@ pub enum Reduce {
     ColSum,
     /// dst = Σ of all; 1 × 1.
     AllSum,
+    /// dst = Σ of the squares of all; 1 × 1.
+    AllSquares,
 }
 
 /// A reduction of a rows × cols matrix: dst = scale·result, plus dst if `accumulate`.
@@ -51,67 +53,72 @@ impl Reduction {
         match self.kind {
             Reduce::RowSum | Reduce::RowMax => (self.rows, 1),
             Reduce::ColSum => (1, self.cols),
-            Reduce::AllSum => (1, 1),
+            Reduce::AllSum | Reduce::AllSquares => (1, 1),
         }
-    }
-
-    /// # Panics
-    /// If an operand leaves the arena or `dst` overlaps `src`.
-    fn check(&self, len: usize) {
-        let (rows, cols) = self.dst_shape();
-        self.src.check(self.rows, self.cols, len);
-        self.dst.check_written(rows, cols, len);
-        apart(self.dst, self.src, (rows, cols), (self.rows, self.cols));
     }
 }
 
 struct Run<T> {
     base: Base<T>,
     r: Reduction,
-    /// The rows, columns or shards of this part.
-    first: usize,
-    end: usize,
-    shard: usize,
-    partial: Base<T>,
 }
 
-/// Runs a reduction; see [`crate::Real::reduce`].
-pub(crate) fn reduce<T: Forms>(team: &Team, isa: Isa, arena: &mut [T], r: &Reduction) {
-    r.check(arena.len());
-    let mut partial = [T::of(0.0); SHARDS];
-    let (units, shard) = units(r);
-    let base = Base(arena.as_mut_ptr());
-    let partial_base = Base(partial.as_mut_ptr());
-    let threads = if r.rows * r.cols < FORK { 1 } else { team.threads() };
-    // Columns are dealt by whole cache lines.
-    let grain = if r.kind == Reduce::ColSum { 16 } else { 1 };
-    let size = units.div_ceil(threads).next_multiple_of(grain).max(1);
-    team.run(units.div_ceil(size), &|part| {
-        let (first, end) = (part * size, units.min((part + 1) * size));
-        let run = Run { base, r: *r, first, end, shard, partial: partial_base };
-        // SAFETY: slots were checked; parts write different results.
-        unsafe { T::dispatch(isa, &run) }
-    });
-    if r.kind == Reduce::AllSum {
-        let sum = partial[..units].iter().fold(T::of(0.0), |sum, p| sum.add(*p));
-        put(&mut arena[r.dst.offset], sum, r);
+impl<T: Forms> Part<T> for Reduction {
+    /// # Panics
+    /// If `dst` overlaps `src`.
+    fn check(&self) {
+        let (rows, cols) = self.dst_shape();
+        self.dst.check_written(rows, cols);
+        apart(self.dst, self.src, (rows, cols), (self.rows, self.cols));
+    }
+
+    fn touched(&self) -> Touched {
+        let (rows, cols) = self.dst_shape();
+        let reads = vec![Region::new(self.src, self.rows, self.cols)];
+        Touched { reads, writes: vec![Region::new(self.dst, rows, cols)] }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        match self.kind {
+            Reduce::RowSum | Reduce::RowMax => &[Cut::Rows],
+            Reduce::ColSum => &[Cut::Cols],
+            Reduce::AllSum | Reduce::AllSquares => &[],
+        }
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> Reduction {
+        Reduction { rows, src: self.src.down(first), dst: self.dst.down(first), ..*self }
+    }
+
+    fn cols(&self, first: usize, cols: usize) -> Reduction {
+        Reduction {
+            cols,
+            src: self.src.along(first),
+            dst: self.dst.along(first),
+            ..*self
+        }
+    }
+
+    unsafe fn run(&self, base: Base<T>, isa: Isa, _: &Inputs<'_, T>) {
+        // SAFETY: the caller's condition.
+        unsafe { T::dispatch(isa, &Run { base, r: *self }) }
     }
 }
 
-/// How many results there are to deal out, and the elements or rows of a shard.
-fn units(r: &Reduction) -> (usize, usize) {
-    match r.kind {
-        Reduce::RowSum | Reduce::RowMax => (r.rows, 0),
-        Reduce::ColSum => (r.cols, SHARD),
-        Reduce::AllSum if r.rows <= 1 || r.src.row_stride == r.cols => {
-            let shard =
-                (r.rows * r.cols).div_ceil(SHARDS).next_multiple_of(16).max(SMALLEST);
-            ((r.rows * r.cols).div_ceil(shard), shard)
-        }
-        // Rows apart from one another: shards are whole rows.
-        Reduce::AllSum => {
-            (r.rows.div_ceil(r.rows.div_ceil(SHARDS)), r.rows.div_ceil(SHARDS))
-        }
+/// The elements of a shard of the sum of all; whole rows where they lie apart.
+fn shard(r: &Reduction) -> usize {
+    if r.rows <= 1 || r.src.row_stride == r.cols {
+        (r.rows * r.cols).div_ceil(SHARDS).next_multiple_of(16).max(SMALLEST)
+    } else {
+        r.rows.div_ceil(SHARDS)
     }
 }
 
@@ -127,10 +134,12 @@ impl<T: Forms> Kernel<T> for Run<T> {
         // SAFETY: slots were checked.
         unsafe {
             match self.r.kind {
+                Reduce::RowSum | Reduce::RowMax if self.r.cols <= NARROW => self.narrow(),
                 Reduce::RowSum => self.rows::<V>(Plus),
                 Reduce::RowMax => self.rows::<V>(Larger),
                 Reduce::ColSum => self.cols::<V>(),
-                Reduce::AllSum => self.shards::<V>(),
+                Reduce::AllSum => self.all::<V>(Same),
+                Reduce::AllSquares => self.all::<V>(Squared),
             }
         }
     }
@@ -141,7 +150,7 @@ impl<T: Forms> Run<T> {
     /// The slots are checked.
     #[inline(always)]
     unsafe fn rows<V: Vector<E = T>>(&self, join: impl Join<V>) {
-        for row in self.first..self.end {
+        for row in 0..self.r.rows {
             // SAFETY: row < rows.
             unsafe {
                 let p = self.base.at(self.r.src.offset + row * self.r.src.row_stride);
@@ -156,9 +165,9 @@ impl<T: Forms> Run<T> {
     /// The slots are checked.
     #[inline(always)]
     unsafe fn cols<V: Vector<E = T>>(&self) {
-        let mut col = self.first;
-        while col < self.end {
-            let n = V::LANES.min(self.end - col);
+        let mut col = 0;
+        while col < self.r.cols {
+            let n = V::LANES.min(self.r.cols - col);
             // SAFETY: col + n <= cols.
             unsafe { self.some_cols::<V>(col, V::part(n)) }
             col += n;
@@ -172,9 +181,9 @@ impl<T: Forms> Run<T> {
         let mut total = V::c(0.0);
         // SAFETY: rows below `rows`, columns of the part.
         unsafe {
-            for shard in (0..self.r.rows).step_by(self.shard) {
+            for shard in (0..self.r.rows).step_by(SHARD) {
                 let mut sum = V::c(0.0);
-                for row in shard..self.r.rows.min(shard + self.shard) {
+                for row in shard..self.r.rows.min(shard + SHARD) {
                     let at = self.r.src.offset + row * self.r.src.row_stride + col;
                     sum = sum.add(V::load_part(self.base.at(at), part));
                 }
@@ -187,29 +196,59 @@ impl<T: Forms> Run<T> {
         }
     }
 
+    /// The sum of f of all elements, shard by shard.
+    ///
     /// # Safety
     /// The slots are checked.
     #[inline(always)]
-    unsafe fn shards<V: Vector<E = T>>(&self) {
-        let r = &self.r;
+    unsafe fn all<V: Vector<E = T>>(&self, f: impl Map<V>) {
+        let (r, step) = (&self.r, shard(&self.r));
         let whole = r.rows <= 1 || r.src.row_stride == r.cols;
-        for shard in self.first..self.end {
-            let first = shard * self.shard;
-            // SAFETY: shards lie inside the matrix; `partial` holds SHARDS results.
+        let (end, mut total) = (if whole { r.rows * r.cols } else { r.rows }, T::of(0.0));
+        for first in (0..end).step_by(step.max(1)) {
+            let n = step.min(end - first);
+            // SAFETY: shards lie inside the matrix.
             unsafe {
                 let sum = if whole {
-                    let n = self.shard.min(r.rows * r.cols - first);
-                    fold::<V, _>(self.base.at(r.src.offset + first), n, Plus)
+                    let p = self.base.at(r.src.offset + first);
+                    fold_map::<V, _>(p, n, 0.0, f, Plus)
                 } else {
-                    (first..r.rows.min(first + self.shard)).fold(
-                        T::of(0.0),
-                        |sum, row| {
-                            let p = self.base.at(r.src.offset + row * r.src.row_stride);
-                            sum.add(fold::<V, _>(p, r.cols, Plus))
-                        },
+                    (first..first + n).fold(T::of(0.0), |sum, row| {
+                        let p = self.base.at(r.src.offset + row * r.src.row_stride);
+                        sum.add(fold_map::<V, _>(p, r.cols, 0.0, f, Plus))
+                    })
+                };
+                total = total.add(sum);
+            }
+        }
+        // SAFETY: dst is one element.
+        unsafe { put(&mut *self.base.at(r.dst.offset), total, r) }
+    }
+
+    /// Rows so short that a vector per row costs more than the row: sums in f64, rounded
+    /// once; maxima NaN if there is one.
+    ///
+    /// # Safety
+    /// The slots are checked.
+    #[inline(always)]
+    unsafe fn narrow(&self) {
+        let r = &self.r;
+        for i in 0..r.rows {
+            // SAFETY: i < rows.
+            unsafe {
+                let row = self.base.at(r.src.offset + i * r.src.row_stride);
+                let all = (0..r.cols).map(|j| (*row.add(j)).wide());
+                let result = if r.kind == Reduce::RowSum {
+                    all.sum::<f64>()
+                } else {
+                    all.fold(
+                        f64::NEG_INFINITY,
+                        |t, x| if x > t || x.is_nan() { x } else { t },
                     )
                 };
-                *self.partial.at(shard) = sum;
+                let dst = self.base.at(r.dst.offset + i * r.dst.row_stride);
+                let old = if r.accumulate { (*dst).wide() } else { 0.0 };
+                *dst = T::of(result * r.scale + old);
             }
         }
     }

@@ -154,21 +154,21 @@ impl Schedule {
     pub(crate) fn new(insts: &[Inst], inputs: usize, outputs: &[Src]) -> Schedule {
         let (nodes, results) = nodes(insts, inputs, outputs);
         let registers = nodes.len();
-        Schedule::of(&pair_up(nodes, &results), registers, inputs, &results)
+        let operands = (inputs, constants(&nodes));
+        Schedule::of(&pair_up(nodes, &results), registers, operands, &results)
     }
 
     /// These nodes as steps.
     pub(crate) fn of(
         nodes: &[Node],
         registers: usize,
-        inputs: usize,
+        (inputs, consts): (usize, usize),
         results: &[usize],
     ) -> Schedule {
         let step_of = |register: &usize| {
             let step = nodes.iter().position(|node| node.defines.contains(register));
             step.expect("an output's step")
         };
-        let consts = constants(nodes);
         let mut schedule = Schedule {
             steps: Vec::new(),
             consts,

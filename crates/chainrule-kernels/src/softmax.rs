@@ -5,82 +5,105 @@
 //! taken off first, so no exponential overflows. Whether the row's terms are added in
 //! lanes or in order depends on its length alone. A row with +∞ or NaN gives NaN.
 
-use crate::arena::{Base, Slot, apart, same_or_apart};
+use crate::arena::{Base, Region, Slot, Touched, apart, same_or_apart};
 use crate::lanes::{ExpLess, Larger, Less, Plus, Times, each_of, fold, fold_map};
 use crate::math;
+use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Forms, Isa, Kernel, Vector};
-use crate::team::Team;
 
-/// Elements below which waking the team costs more than it brings.
-const FORK: usize = 16 * 1024;
+/// Cheap operations in the time of an exponential and its sum.
+const EXPONENTIAL: usize = 12;
 
 /// Rows of at most so many columns are taken a vector of rows at a time.
 const NARROW: usize = 32;
 
 /// Which function of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Soft {
+pub enum Soft {
+    /// dst[i, j] = e^src[i, j] / Σₖ e^src[i, k].
     Max,
+    /// dst[i, j] = src[i, j] − ln Σₖ e^src[i, k].
     LogMax,
+    /// `dst[i] = ln Σₖ e^src[i, k]`; dst is rows × 1.
     LogSumExp,
+}
+
+/// One of the three for a rows × cols matrix; in place if `dst` is `src`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the sentence above says them")]
+pub struct RowSoft {
+    pub kind: Soft,
+    pub rows: usize,
+    pub cols: usize,
+    pub src: Slot,
+    pub dst: Slot,
 }
 
 struct Run<T> {
     base: Base<T>,
-    kind: Soft,
-    cols: usize,
-    src: Slot,
-    dst: Slot,
-    first: usize,
-    end: usize,
+    s: RowSoft,
 }
 
-/// Runs one of the three; see [`crate::Real::softmax`].
-///
-/// # Panics
-/// If a slot leaves the arena, or they overlap without being the same.
-pub(crate) fn soft<T: Forms>(
-    (team, isa): (&Team, Isa),
-    arena: &mut [T],
-    kind: Soft,
-    (rows, cols): (usize, usize),
-    src: Slot,
-    dst: Slot,
-) {
-    src.check(rows, cols, arena.len());
-    if kind == Soft::LogSumExp {
-        dst.check_written(rows, 1, arena.len());
-        apart(dst, src, (rows, 1), (rows, cols));
-    } else {
-        dst.check_written(rows, cols, arena.len());
-        same_or_apart(dst, src, rows, cols);
+impl RowSoft {
+    fn dst_cols(&self) -> usize {
+        if self.kind == Soft::LogSumExp { 1 } else { self.cols }
     }
-    let base = Base(arena.as_mut_ptr());
-    let threads = if rows * cols < FORK { 1 } else { team.threads() };
-    let size = rows.div_ceil(threads).max(1);
-    team.run(rows.div_ceil(size), &|part| {
-        let (first, end) = (part * size, rows.min((part + 1) * size));
-        let run = Run { base, kind, cols, src, dst, first, end };
-        // SAFETY: slots were checked; parts write different rows.
-        unsafe { T::dispatch(isa, &run) }
-    });
+}
+
+impl<T: Forms> Part<T> for RowSoft {
+    /// # Panics
+    /// If source and result overlap without being the same.
+    fn check(&self) {
+        self.dst.check_written(self.rows, self.dst_cols());
+        if self.kind == Soft::LogSumExp {
+            apart(self.dst, self.src, (self.rows, 1), (self.rows, self.cols));
+        } else {
+            same_or_apart(self.dst, self.src, self.rows, self.cols);
+        }
+    }
+
+    fn touched(&self) -> Touched {
+        let reads = vec![Region::new(self.src, self.rows, self.cols)];
+        Touched { reads, writes: vec![Region::new(self.dst, self.rows, self.dst_cols())] }
+    }
+
+    fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    fn work(&self) -> usize {
+        self.rows * self.cols * EXPONENTIAL
+    }
+
+    fn cuts(&self) -> &[Cut] {
+        &[Cut::Rows]
+    }
+
+    fn rows(&self, first: usize, rows: usize) -> RowSoft {
+        RowSoft { rows, src: self.src.down(first), dst: self.dst.down(first), ..*self }
+    }
+
+    unsafe fn run(&self, base: Base<T>, isa: Isa, _: &Inputs<'_, T>) {
+        // SAFETY: the caller's condition.
+        unsafe { T::dispatch(isa, &Run { base, s: *self }) }
+    }
 }
 
 impl<T: Forms> Kernel<T> for Run<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<E = T>>(&self) {
-        if self.cols <= NARROW {
-            for row in (self.first..self.end).step_by(V::LANES) {
+        if self.s.cols <= NARROW {
+            for row in (0..self.s.rows).step_by(V::LANES) {
                 // SAFETY: row < rows; slots were checked.
-                unsafe { self.rows_across::<V>(row, V::LANES.min(self.end - row)) }
+                unsafe { self.rows_across::<V>(row, V::LANES.min(self.s.rows - row)) }
             }
             return;
         }
-        for row in self.first..self.end {
+        for row in 0..self.s.rows {
             // SAFETY: row < rows; slots were checked.
             unsafe {
-                let src = self.base.at(self.src.offset + row * self.src.row_stride);
-                let dst = self.base.at(self.dst.offset + row * self.dst.row_stride);
+                let src = self.base.at(self.s.src.offset + row * self.s.src.row_stride);
+                let dst = self.base.at(self.s.dst.offset + row * self.s.dst.row_stride);
                 self.row::<V>(src, dst);
             }
         }
@@ -95,12 +118,12 @@ impl<T: Forms> Run<T> {
     #[inline(always)]
     unsafe fn rows_across<V: Vector<E = T>>(&self, row: usize, rows: usize) {
         let mut values = [T::of(0.0); NARROW * 16];
-        let cols = self.cols;
+        let cols = self.s.cols;
         // SAFETY: `values` holds a vector per column; the rows exist.
         unsafe {
-            let src = self.base.at(self.src.offset + row * self.src.row_stride);
+            let src = self.base.at(self.s.src.offset + row * self.s.src.row_stride);
             let across = values.as_mut_ptr();
-            V::transpose(src, (self.src.row_stride, 1), (rows, cols), across, V::LANES);
+            V::transpose(src, (self.s.src.row_stride, 1), (rows, cols), across, V::LANES);
             let column = |j: usize| across.wrapping_add(j * V::LANES);
             let mut top = V::c(f64::NEG_INFINITY);
             for j in 0..cols {
@@ -111,18 +134,18 @@ impl<T: Forms> Run<T> {
                 let less = V::load(column(j)).sub(top);
                 let e = math::exp(less);
                 sum = sum.add(e);
-                if self.kind == Soft::Max { e } else { less }.store(column(j));
+                if self.s.kind == Soft::Max { e } else { less }.store(column(j));
             }
             let share = V::c(1.0).div(sum);
             let log = math::log(sum);
             for j in 0..cols {
                 let x = V::load(column(j));
-                if self.kind == Soft::Max { x.mul(share) } else { x.sub(log) }
+                if self.s.kind == Soft::Max { x.mul(share) } else { x.sub(log) }
                     .store(column(j));
             }
-            let stride = self.dst.row_stride;
-            let dst = self.base.at(self.dst.offset + row * stride);
-            if self.kind == Soft::LogSumExp {
+            let stride = self.s.dst.row_stride;
+            let dst = self.base.at(self.s.dst.offset + row * stride);
+            if self.s.kind == Soft::LogSumExp {
                 top.add(log).store(across);
                 T::transpose(across, (V::LANES, 1), (1, rows), dst, stride);
             } else {
@@ -135,11 +158,11 @@ impl<T: Forms> Run<T> {
     /// A row at `src`, and its result's room at `dst`.
     #[inline(always)]
     unsafe fn row<V: Vector<E = T>>(&self, src: *const T, dst: *mut T) {
-        let n = self.cols;
+        let n = self.s.cols;
         // SAFETY: this function's condition.
         unsafe {
             let top = fold::<V, _>(src, n, Larger);
-            match self.kind {
+            match self.s.kind {
                 Soft::Max => {
                     each_of::<V>(src, dst, n, ExpLess(top));
                     let sum = fold::<V, _>(dst, n, Plus);

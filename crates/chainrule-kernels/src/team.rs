@@ -1,15 +1,15 @@
 //! A team of our own threads: in goes a number of parts and a closure, out comes
 //! nothing; when [`Team::run`] returns, the closure has run once for every part.
 //!
-//! Invariants: a part is claimed exactly once, by whichever member is free first, the
-//! caller among them; so a team whose threads never wake up is slow but not wrong, and
-//! results may not depend on who ran what. A panic in a part is carried to the caller
-//! after all parts are done. A call inside a call, or from a second thread at the same
-//! time, runs its parts one after the other on the spot.
+//! Invariants: part 0 is the caller's, part p the p-th member's, so that what a part
+//! wrote lies in the caches of the thread that reads it next, and working memory is a
+//! thread's own from its first turn on. Parts may meet at a [`Barrier`]. A panic in a
+//! part is carried to the caller after all parts are done. A call inside a call, or from
+//! a second thread at the same time, gets no team: [`Team::run`] says so and does nothing.
 //!
 //! Deliberately absent: queues, futures, work stealing, affinity. Steps last 3 to 500 µs,
 //! so members spin for a few µs after a job and then park; where there are more members
-//! than processors they do not spin at all.
+//! than processors they hardly spin.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,22 +19,68 @@ use std::thread::{self, JoinHandle, Thread};
 
 /// How long a member looks for the next job before it parks, in turns of a pause.
 const SPINS: u32 = 4_000;
-
-/// As many parts as a ticket can count.
-const MOST_PARTS: usize = u16::MAX as usize;
+/// The same where members outnumber the processors.
+const FEW_SPINS: u32 = 50;
 
 type Payload = Box<dyn Any + Send>;
+type Work<'a> = dyn Fn(usize, &Barrier) + Sync + 'a;
+
+/// Where the parts of one call wait for each other.
+pub(crate) struct Barrier {
+    parts: usize,
+    spins: u32,
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl Barrier {
+    fn new(parts: usize, spins: u32) -> Barrier {
+        let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Barrier { parts, spins, arrived, round, broken: AtomicBool::new(false) }
+    }
+
+    /// Returns when all parts are here; what they wrote before is seen after.
+    ///
+    /// # Panics
+    /// If another part panicked and will never come.
+    pub(crate) fn wait(&self) {
+        let round = self.round.load(Ordering::Relaxed);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.parts {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.round.store(round + 1, Ordering::Release);
+            return;
+        }
+        spin_until(self.spins, || {
+            assert!(!self.broken.load(Ordering::Relaxed), "another part has failed");
+            self.round.load(Ordering::Acquire) != round
+        });
+    }
+}
+
+/// Looks again and again, and lets others run once that has taken a while.
+fn spin_until(spins: u32, mut done: impl FnMut() -> bool) {
+    let mut turns = 0;
+    while !done() {
+        if turns < spins {
+            turns += 1;
+            std::hint::spin_loop();
+        } else {
+            thread::yield_now();
+        }
+    }
+}
 
 /// One call of [`Team::run`], on the caller's stack.
 struct Job<'a> {
-    work: &'a (dyn Fn(usize) + Sync),
+    work: &'a Work<'a>,
+    barrier: Barrier,
     done: AtomicUsize,
     panic: Mutex<Option<Payload>>,
 }
 
 /// What members and caller share. `ticket` holds the number of the job in its upper
-/// half, then the number of its parts and the next unclaimed part, 16 bits each, so that
-/// a claim made for a finished job fails.
+/// half, and the number of its parts.
 struct Shared {
     ticket: AtomicU64,
     job: AtomicPtr<Job<'static>>,
@@ -57,19 +103,21 @@ impl std::fmt::Debug for Team {
 }
 
 impl Team {
-    /// A team of `threads` threads, the caller counted as one; 0 counts as 1.
+    /// A team of `threads` threads, the caller counted as one; 0 counts as 1. A machine
+    /// that refuses a thread gets a smaller team.
     pub fn new(threads: usize) -> Team {
         let threads = threads.max(1);
         // Asking for the processors reads files, so a team of one does not ask.
         let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let enough = threads == 1 || threads <= cores();
         let shared = Arc::new(Shared {
             ticket: AtomicU64::new(0),
             job: AtomicPtr::new(std::ptr::null_mut()),
             asleep: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
-            spins: if threads == 1 || threads <= cores() { SPINS } else { 0 },
+            spins: if enough { SPINS } else { FEW_SPINS },
         });
-        let members = (1..threads).filter_map(|_| member(&shared)).collect();
+        let members = (1..threads).map_while(|part| member(&shared, part)).collect();
         Team { shared, members, one_at_a_time: Mutex::new(()) }
     }
 
@@ -83,28 +131,32 @@ impl Team {
         self.members.len() + 1
     }
 
-    /// Runs `work(part)` for every part of `0..parts` and returns when all are done.
+    /// Runs `work(part, barrier)` for every part of `0..parts`, all at the same time, and
+    /// says true; or does nothing and says false: there are more parts than threads, or
+    /// the team is at work.
     ///
     /// # Panics
     /// With the first panic of a part, after all parts are done.
-    pub fn run(&self, parts: usize, work: &(dyn Fn(usize) + Sync)) {
-        if self.members.is_empty() || parts <= 1 {
-            return (0..parts).for_each(work);
+    pub(crate) fn run(&self, parts: usize, work: &Work<'_>) -> bool {
+        let Some(turn) = self.turn().filter(|_| parts <= self.threads()) else {
+            return false;
+        };
+        let job = Job {
+            work,
+            barrier: Barrier::new(parts, self.shared.spins),
+            done: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+        };
+        self.publish(&job, parts);
+        run_part(&job, 0);
+        let done = || job.done.load(Ordering::Acquire) >= parts;
+        spin_until(self.shared.spins, done);
+        drop(turn);
+        let first = job.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(payload) = first {
+            resume_unwind(payload);
         }
-        if parts > MOST_PARTS {
-            return self.run_grouped(parts, work);
-        }
-        match self.turn() {
-            Some(turn) => self.share(parts, work, turn),
-            None => (0..parts).for_each(work),
-        }
-    }
-
-    fn run_grouped(&self, parts: usize, work: &(dyn Fn(usize) + Sync)) {
-        let size = parts.div_ceil(MOST_PARTS);
-        self.run(parts.div_ceil(size), &|group| {
-            (group * size..parts.min((group + 1) * size)).for_each(work);
-        });
+        true
     }
 
     fn turn(&self) -> Option<MutexGuard<'_, ()>> {
@@ -115,35 +167,20 @@ impl Team {
         }
     }
 
-    fn share(
-        &self,
-        parts: usize,
-        work: &(dyn Fn(usize) + Sync),
-        turn: MutexGuard<'_, ()>,
-    ) {
-        let job = Job { work, done: AtomicUsize::new(0), panic: Mutex::new(None) };
-        let number = self.publish(&job, parts);
-        help(&self.shared, number);
-        await_all(&job.done, parts, self.shared.spins);
-        drop(turn);
-        let first = job.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(payload) = first {
-            resume_unwind(payload);
+    /// Makes the job visible and wakes the members that have a part in it.
+    fn publish(&self, job: &Job<'_>, parts: usize) {
+        if parts <= 1 {
+            return;
         }
-    }
-
-    /// Makes the job visible and wakes as many members as there are parts for.
-    fn publish(&self, job: &Job<'_>, parts: usize) -> u64 {
         let shared = &*self.shared;
         let number = ((shared.ticket.load(Ordering::Relaxed) >> 32) + 1) & 0xFFFF_FFFF;
         let job = std::ptr::from_ref(job).cast::<Job<'static>>().cast_mut();
         shared.job.store(job, Ordering::Relaxed);
-        shared.ticket.store(number << 32 | (parts as u64) << 16, Ordering::SeqCst);
+        shared.ticket.store(number << 32 | parts as u64, Ordering::SeqCst);
         if shared.asleep.load(Ordering::SeqCst) > 0 {
             let wanted = self.members.iter().take(parts - 1);
             wanted.for_each(|(member, _)| member.unpark());
         }
-        number
     }
 }
 
@@ -159,24 +196,29 @@ impl Drop for Team {
     }
 }
 
-/// Starts one member; a machine that refuses a thread gets a smaller team.
-fn member(shared: &Arc<Shared>) -> Option<(Thread, Option<JoinHandle<()>>)> {
+/// Starts the member for a part.
+fn member(shared: &Arc<Shared>, part: usize) -> Option<(Thread, Option<JoinHandle<()>>)> {
     let shared = Arc::clone(shared);
     let builder = thread::Builder::new().name("chainrule".into());
-    let handle = builder.spawn(move || live(&shared)).ok()?;
+    let handle = builder.spawn(move || live(&shared, part)).ok()?;
     Some((handle.thread().clone(), Some(handle)))
 }
 
-/// A member's life: help with each new job, then spin, then park.
-fn live(shared: &Shared) {
+/// A member's life: its part of each new job, then spin, then park.
+fn live(shared: &Shared, part: usize) {
     let mut seen = 0;
     while !shared.stop.load(Ordering::SeqCst) {
-        let number = shared.ticket.load(Ordering::SeqCst) >> 32;
-        if number == seen {
+        let ticket = shared.ticket.load(Ordering::SeqCst);
+        if ticket >> 32 == seen {
             wait_for_news(shared, seen);
-        } else {
-            seen = number;
-            help(shared, number);
+            continue;
+        }
+        seen = ticket >> 32;
+        if part < (ticket & 0xFFFF_FFFF) as usize {
+            let job = shared.job.load(Ordering::Relaxed);
+            // SAFETY: the ticket was stored after the job, and the job's caller waits
+            // until this part, which nobody else does, is done.
+            run_part(unsafe { &*job }, part);
         }
     }
 }
@@ -200,53 +242,14 @@ fn wait_for_news(shared: &Shared, seen: u64) {
     shared.asleep.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Claims and runs parts of job `number` until none is left.
-fn help(shared: &Shared, number: u64) {
-    let mut ticket = shared.ticket.load(Ordering::Acquire);
-    loop {
-        let job = shared.job.load(Ordering::Relaxed);
-        let (parts, part) = (ticket >> 16 & 0xFFFF, ticket & 0xFFFF);
-        if ticket >> 32 != number || part >= parts {
-            return;
-        }
-        let claim = shared.ticket.compare_exchange_weak(
-            ticket,
-            ticket + 1,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        if claim.is_ok() {
-            // SAFETY: job `number` had an unclaimed part before and after `job` was read,
-            // so `job` is its own, and its caller waits until this claimed part is done.
-            unsafe { run_part(job, part as usize) }
-        }
-        ticket = shared.ticket.load(Ordering::Acquire);
-    }
-}
-
-/// # Safety
-/// `job` lives until its `done` has counted this part.
-unsafe fn run_part(job: *const Job<'static>, part: usize) {
-    // SAFETY: by this function's own condition.
-    let job = unsafe { &*job };
-    let outcome = catch_unwind(AssertUnwindSafe(|| (job.work)(part)));
+fn run_part(job: &Job<'_>, part: usize) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| (job.work)(part, &job.barrier)));
     if let Err(payload) = outcome {
         let mut first = job.panic.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(payload);
+        job.barrier.broken.store(true, Ordering::Relaxed);
     }
     job.done.fetch_add(1, Ordering::Release);
-}
-
-fn await_all(done: &AtomicUsize, parts: usize, spins: u32) {
-    let mut turns = 0;
-    while done.load(Ordering::Acquire) < parts {
-        turns += 1;
-        if turns < spins {
-            std::hint::spin_loop();
-        } else {
-            thread::yield_now();
-        }
-    }
 }
 
 #[cfg(test)]
@@ -254,72 +257,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_runs_once_on_any_number_of_threads() {
+    fn every_part_runs_once_and_on_its_own_thread() {
         for threads in [1, 2, 3, 8] {
             let team = Team::new(threads);
-            for parts in [0, 1, 2, 7, 100, 70_000] {
-                let counts: Vec<_> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
-                team.run(parts, &|part| {
-                    counts[part].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+            for parts in 1..=threads {
+                let seen = Mutex::new(Vec::new());
+                assert!(team.run(parts, &|part, _| {
+                    seen.lock().unwrap().push((part, thread::current().id()));
+                }));
+                let mut seen = seen.into_inner().unwrap();
+                seen.sort_by_key(|(part, _)| *part);
+                let numbers: Vec<usize> = seen.iter().map(|(part, _)| *part).collect();
+                assert_eq!(numbers, (0..parts).collect::<Vec<_>>());
+                assert_eq!(seen[0].1, thread::current().id());
             }
+            assert!(!team.run(threads + 1, &|_, _| ()), "more parts than threads");
         }
     }
 
     #[test]
-    fn many_short_jobs_in_a_row_do_not_hang() {
-        let team = Team::new(8);
-        let total = AtomicUsize::new(0);
-        for _ in 0..20_000 {
-            team.run(8, &|_| {
-                total.fetch_add(1, Ordering::Relaxed);
+    fn parts_meet_at_the_barrier() {
+        let team = Team::new(4);
+        let counts: Vec<_> = (0..4).map(|_| AtomicUsize::new(0)).collect();
+        for _ in 0..2_000 {
+            team.run(4, &|part, barrier| {
+                for round in 1..=3 {
+                    counts[part].fetch_add(1, Ordering::Relaxed);
+                    barrier.wait();
+                    let slowest = counts.iter().map(|c| c.load(Ordering::Relaxed)).min();
+                    assert!(slowest >= Some(round), "someone is behind round {round}");
+                    barrier.wait();
+                }
             });
+            counts.iter().for_each(|count| count.store(0, Ordering::Relaxed));
         }
-        assert_eq!(total.into_inner(), 160_000);
     }
 
     #[test]
-    fn a_panic_reaches_the_caller_and_the_team_lives_on() {
+    fn a_panic_reaches_the_caller_and_those_who_wait_and_the_team_lives_on() {
         let team = Team::new(3);
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            team.run(5, &|part| assert!(part != 3, "part three"));
+            team.run(3, &|part, barrier| {
+                assert!(part != 2, "part two");
+                barrier.wait();
+            });
         }));
         assert!(caught.is_err());
         let total = AtomicUsize::new(0);
-        team.run(5, &|part| {
+        team.run(3, &|part, _| {
             total.fetch_add(part, Ordering::Relaxed);
         });
-        assert_eq!(total.into_inner(), 10);
+        assert_eq!(total.into_inner(), 3);
     }
 
     #[test]
-    fn a_call_inside_a_call_runs_on_the_spot() {
+    fn a_team_at_work_says_so() {
         let team = Team::new(2);
-        let total = AtomicUsize::new(0);
-        team.run(4, &|_| {
-            team.run(4, &|_| {
-                total.fetch_add(1, Ordering::Relaxed);
-            });
-        });
-        assert_eq!(total.into_inner(), 16);
-    }
-
-    #[test]
-    fn two_callers_at_once_both_finish() {
-        let team = Team::new(2);
-        let total = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    for _ in 0..500 {
-                        team.run(4, &|_| {
-                            total.fetch_add(1, Ordering::Relaxed);
-                        });
-                    }
-                });
+        let refused = AtomicUsize::new(0);
+        team.run(2, &|_, _| {
+            if !team.run(2, &|_, _| ()) {
+                refused.fetch_add(1, Ordering::Relaxed);
             }
         });
-        assert_eq!(total.into_inner(), 4_000);
+        assert_eq!(refused.into_inner(), 2);
     }
 }

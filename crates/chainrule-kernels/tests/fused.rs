@@ -1,8 +1,9 @@
 //! Elementwise programs against a plain reading of the same instructions.
 
 use chainrule_kernels::{
-    Access, Bin, FusedCall, Inst, Program, Real, Slot, Src, Team, Un,
+    Access, Bin, Call, Inputs, Inst, Pass, Program, Real, Slot, Src, Team, Un,
 };
+use std::sync::Arc;
 
 /// Sizes around the lanes and blocks of every form.
 const SIZES: [usize; 14] = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 511, 513, 1500];
@@ -28,17 +29,15 @@ fn an_update_in_place_is_the_plain_update_at_every_size() {
         let mut arena = numbers(2 * n + 3, 1);
         let expected: Vec<f32> =
             (0..n).map(|i| (-arena[n + 1 + i]).mul_add(0.25, arena[i])).collect();
-        let call = FusedCall {
-            rows: 1,
-            cols: n,
-            inputs: &[Slot::new(0, n), Slot::new(n + 1, n)],
-            outputs: &[Slot::new(0, n)],
-            consts: &[0.25],
-            key: [0; 2],
-            first_row: 0,
-        };
+        let pass = Pass::new(
+            Arc::new(sgd().clone()),
+            (1, n),
+            vec![Slot::new(0, n), Slot::new(n + 1, n)],
+            vec![Slot::new(0, n)],
+            vec![0.25],
+        );
         let after = arena[n..].to_vec();
-        f32::fused(&Team::single(), &mut arena, &sgd(), &call);
+        f32::call(&Team::single(), &mut arena, Call::Pass(pass));
         assert_eq!(arena[..n], expected);
         assert_eq!(arena[n..], after);
     }
@@ -61,21 +60,19 @@ fn rows_columns_and_scalars_are_spread_at_every_shape() {
                 let (row, col) = (rows * stride, rows * stride + cols);
                 let (scalar, out) = (col + rows, col + rows + 1);
                 let before = arena.clone();
-                let call = FusedCall {
-                    rows,
-                    cols,
-                    inputs: &[
+                let pass = Pass::new(
+                    Arc::new(program.clone()),
+                    (rows, cols),
+                    vec![
                         Slot::new(0, stride),
                         Slot::new(row, cols),
                         Slot::new(col, 1),
                         Slot::new(scalar, 1),
                     ],
-                    outputs: &[Slot::new(out, cols)],
-                    consts: &[],
-                    key: [0; 2],
-                    first_row: 0,
-                };
-                f32::fused(&Team::single(), &mut arena, &program, &call);
+                    vec![Slot::new(out, cols)],
+                    vec![],
+                );
+                f32::call(&Team::single(), &mut arena, Call::Pass(pass));
                 for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
                     let product =
                         before[i * stride + j].mul_add(before[row + j], before[col + i]);
@@ -99,16 +96,14 @@ fn select_does_not_let_the_other_branch_through() {
         vec![Src::Reg(2)],
     );
     let mut arena = vec![-1.0f64, 0.0, 1.0, f64::NAN, 0.0, 0.0, 0.0, 0.0];
-    let call = FusedCall {
-        rows: 1,
-        cols: 4,
-        inputs: &[Slot::new(0, 4)],
-        outputs: &[Slot::new(4, 4)],
-        consts: &[0.0],
-        key: [0; 2],
-        first_row: 0,
-    };
-    f64::fused(&Team::single(), &mut arena, &program, &call);
+    let pass = Pass::new(
+        Arc::new(program.clone()),
+        (1, 4),
+        vec![Slot::new(0, 4)],
+        vec![Slot::new(4, 4)],
+        vec![0.0],
+    );
+    f64::call(&Team::single(), &mut arena, Call::Pass(pass));
     assert_eq!(arena[4..], [0.0, 0.0, 0.0, 0.0]);
 }
 
@@ -122,43 +117,37 @@ fn two_outputs_may_swap_their_inputs_in_place() {
     let mut arena = numbers(2000, 5);
     let before = arena.clone();
     let slots = [Slot::new(0, 1000), Slot::new(1000, 1000)];
-    let call = FusedCall {
-        rows: 1,
-        cols: 1000,
-        inputs: &slots,
-        outputs: &slots,
-        consts: &[],
-        key: [0; 2],
-        first_row: 0,
-    };
-    f32::fused(&Team::single(), &mut arena, &program, &call);
+    let pass = Pass::new(
+        Arc::new(program.clone()),
+        (1, 1000),
+        slots.to_vec(),
+        slots.to_vec(),
+        vec![],
+    );
+    f32::call(&Team::single(), &mut arena, Call::Pass(pass));
     assert_eq!(arena[..1000], before[1000..]);
     assert_eq!(arena[1000..], before[..1000]);
 }
 
-fn draws(rows: usize, cols: usize, first_row: u64, threads: usize) -> Vec<f32> {
+fn draws(rows: usize, cols: usize, key: [u64; 2], threads: usize) -> Vec<f32> {
     let program = Program::new(vec![Inst::Uniform { key: 3 }], vec![], vec![Src::Reg(0)]);
     let mut arena = vec![0.0f32; rows * cols];
-    let call = FusedCall {
-        rows,
-        cols,
-        inputs: &[],
-        outputs: &[Slot::new(0, cols)],
-        consts: &[],
-        key: [1, 2],
-        first_row,
-    };
-    f32::fused(&Team::new(threads), &mut arena, &program, &call);
+    let out = vec![Slot::new(0, cols)];
+    let pass = Pass::new(Arc::new(program), (rows, cols), vec![], out, vec![]);
+    let sequence = f32::sequence(&[Call::Pass(pass)], threads);
+    let inputs = Inputs { key, ..Inputs::NONE };
+    f32::run(&Team::new(threads), &mut arena, &sequence, &inputs);
     arena
 }
 
 #[test]
 fn a_draw_depends_on_its_row_and_column_alone() {
     for cols in [1, 3, 5, 100, 700] {
-        let all = draws(500, cols, 0, 1);
+        let all = draws(500, cols, [1, 2], 1);
         assert!(all.iter().all(|u| (0.0..1.0).contains(u)));
-        assert_eq!(draws(500, cols, 0, 3), all);
-        assert_eq!(draws(10, cols, 200, 1), all[200 * cols..210 * cols]);
+        assert_eq!(draws(500, cols, [1, 2], 3), all);
+        assert_eq!(draws(10, cols, [1, 2], 1), all[..10 * cols]);
+        assert_ne!(draws(500, cols, [1, 3], 1), all);
         let mean = all.iter().sum::<f32>() / all.len() as f32;
         assert!((mean - 0.5).abs() < 0.1);
     }
@@ -168,14 +157,12 @@ fn a_draw_depends_on_its_row_and_column_alone() {
 #[should_panic(expected = "overlaps")]
 fn an_output_across_an_input_is_refused() {
     let mut arena = vec![0.0f32; 20];
-    let call = FusedCall {
-        rows: 1,
-        cols: 8,
-        inputs: &[Slot::new(0, 8), Slot::new(8, 8)],
-        outputs: &[Slot::new(4, 8)],
-        consts: &[1.0],
-        key: [0; 2],
-        first_row: 0,
-    };
-    f32::fused(&Team::single(), &mut arena, &sgd(), &call);
+    let pass = Pass::new(
+        Arc::new(sgd().clone()),
+        (1, 8),
+        vec![Slot::new(0, 8), Slot::new(8, 8)],
+        vec![Slot::new(4, 8)],
+        vec![1.0],
+    );
+    f32::call(&Team::single(), &mut arena, Call::Pass(pass));
 }

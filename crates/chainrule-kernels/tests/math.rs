@@ -1,23 +1,22 @@
 //! The functions against `libm` in f64, in units in the last place.
 
 use chainrule_kernels::{
-    Access, Bin, FusedCall, Inst, Program, Real, Slot, Src, Team, Un,
+    Access, Bin, Call, Inst, Pass, Program, Real, Slot, Src, Team, Un,
 };
+use std::sync::Arc;
 
 fn run<T: Real>(inst: Inst, xs: &[T], ys: &[T]) -> Vec<T> {
     let n = xs.len();
     let program = Program::new(vec![inst], vec![Access::Full; 2], vec![Src::Reg(0)]);
     let mut arena = [xs, ys, xs].concat();
-    let call = FusedCall {
-        rows: 1,
-        cols: n,
-        inputs: &[Slot::new(0, n), Slot::new(n, n)],
-        outputs: &[Slot::new(2 * n, n)],
-        consts: &[],
-        key: [0; 2],
-        first_row: 0,
-    };
-    T::fused(&Team::single(), &mut arena, &program, &call);
+    let pass = Pass::new(
+        Arc::new(program),
+        (1, n),
+        vec![Slot::new(0, n), Slot::new(n, n)],
+        vec![Slot::new(2 * n, n)],
+        vec![],
+    );
+    T::call(&Team::single(), &mut arena, Call::Pass(pass));
     arena.split_off(2 * n)
 }
 

@@ -1,6 +1,6 @@
 //! The matrix product against the plain reading of its words, and its bits.
 
-use chainrule_kernels::{Gemm, Real, Team};
+use chainrule_kernels::{Call, Gemm, Real, Team};
 
 fn numbers(n: usize, seed: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 37.0 - 1.3).collect()
@@ -61,7 +61,7 @@ fn element(arena: &[f32], g: &Gemm, i: usize, j: usize) -> f32 {
 fn agrees(team: &Team, g: &Gemm) {
     let before = numbers(g.m * g.k + g.k * g.n + g.m * g.n, g.m + g.n);
     let mut arena = before.clone();
-    f32::gemm(team, &mut arena, g);
+    f32::call(team, &mut arena, Call::Gemm(*g));
     assert_eq!(arena[..g.c], before[..g.c]);
     for (i, j) in (0..g.m).flat_map(|i| (0..g.n).map(move |j| (i, j))) {
         let got = arena[g.c + i * g.c_rs + j * g.c_cs];
@@ -106,7 +106,7 @@ fn a_row_alone_has_the_bits_that_it_has_among_others() {
             arena[..k].copy_from_slice(&numbers(k, 5));
             arena.extend(numbers(k * n, 2));
             arena.extend(vec![0.0; m * n]);
-            f32::gemm(&Team::new(threads), &mut arena, &g);
+            f32::call(&Team::new(threads), &mut arena, Call::Gemm(g));
             arena[g.c..g.c + n].iter().map(|c| c.to_bits()).collect::<Vec<_>>()
         };
         let alone = row(1, 1);
@@ -123,5 +123,5 @@ fn a_row_alone_has_the_bits_that_it_has_among_others() {
 fn a_result_across_an_operand_is_refused() {
     let mut g = plain(4, 4, 4);
     g.c = 20;
-    f32::gemm(&Team::single(), &mut numbers(64, 0), &g);
+    f32::call(&Team::single(), &mut numbers(64, 0), Call::Gemm(g));
 }

@@ -1,6 +1,9 @@
 //! Reductions, softmax and moves against plain sums in f64.
 
-use chainrule_kernels::{Real, Reduce, Reduction, Slot, Take, Team};
+use chainrule_kernels::{
+    Call, Fill, Gather, Inputs, Pick, Real, Reduce, Reduction, RowSoft, Slot, Soft,
+    SubAt, Take, Team,
+};
 
 fn numbers(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 37) % 101) as f32 / 20.0 - 2.0).collect()
@@ -35,7 +38,7 @@ fn sums_are_sums() {
             let (src, dst) = (Slot::new(0, cols), Slot::new(rows * cols, 1));
             let (scale, accumulate) = (2.0, true);
             let r = Reduction { kind, rows, cols, src, dst, scale, accumulate };
-            f32::reduce(&Team::single(), &mut arena, &r);
+            f32::call(&Team::single(), &mut arena, Call::Reduce(r));
             arena.split_off(rows * cols)
         };
         for (i, got) in run(Reduce::RowSum)[..rows].iter().enumerate() {
@@ -65,9 +68,16 @@ fn softmax_and_its_logarithms_hold_for_large_numbers_too() {
             let start = [values.clone(), vec![0.0; n]].concat();
             let team = Team::single();
             let (mut soft, mut logs, mut lse) = (values.clone(), start.clone(), start);
-            f32::softmax(&team, &mut soft, rows, cols, src, src);
-            f32::log_softmax(&team, &mut logs, rows, cols, src, dst);
-            f32::logsumexp(&team, &mut lse, rows, cols, src, Slot::new(n, 1));
+            let run = |arena: &mut [f32], kind, dst| {
+                f32::call(
+                    &team,
+                    arena,
+                    Call::Soft(RowSoft { kind, rows, cols, src, dst }),
+                );
+            };
+            run(&mut soft, Soft::Max, src);
+            run(&mut logs, Soft::LogMax, dst);
+            run(&mut lse, Soft::LogSumExp, Slot::new(n, 1));
             for i in 0..rows {
                 let row = &values[i * cols..][..cols];
                 let top = row.iter().fold(f32::MIN, |a, &b| a.max(b));
@@ -89,55 +99,81 @@ fn a_row_alone_has_the_bits_that_it_has_among_others() {
         let values = numbers(rows * cols);
         let (team, src) = (Team::new(2), Slot::new(0, cols));
         let mut all = values.clone();
-        f32::softmax(&team, &mut all, rows, cols, src, src);
+        let run = |arena: &mut [f32], rows| {
+            let soft = RowSoft { kind: Soft::Max, rows, cols, src, dst: src };
+            f32::call(&team, arena, Call::Soft(soft));
+        };
+        run(&mut all, rows);
         for i in [0, 1, 17, 49] {
             let mut one = values[i * cols..][..cols].to_vec();
-            f32::softmax(&team, &mut one, 1, cols, src, src);
+            run(&mut one, 1);
             assert_eq!(one, all[i * cols..][..cols]);
         }
     }
+}
+
+fn indexed(arena: &mut [f32], index: &[u32], call: Call<f32>) {
+    let inputs = Inputs { index: &[index.to_vec()], ..Inputs::NONE };
+    f32::run(&Team::single(), arena, &f32::sequence(&[call], 1), &inputs);
+}
+
+fn taken(what: Take) -> Call<f32> {
+    let (rows, cols, dst) = (3, 3, Slot::new(0, 3));
+    Call::SubAt(SubAt { index: (0, 0), rows, cols, dst, what })
 }
 
 #[test]
 fn picks_and_subtractions_touch_one_place_per_row() {
     let mut arena = numbers(12);
     let before = arena.clone();
-    f32::gather_col(&mut arena, 3, Slot::new(0, 3), &[2, 0, 1], Slot::new(9, 1));
+    let (src, dst) = (Slot::new(0, 3), Slot::new(9, 1));
+    let pick = Pick { index: (0, 0), rows: 3, cols: 3, src, dst };
+    indexed(&mut arena, &[2, 0, 1], Call::Pick(pick));
     assert_eq!(arena[9..], [before[2], before[3], before[7]]);
-    f32::sub_at(&mut arena, 3, Slot::new(0, 3), &[2, 0, 1], Take::Scalar(1.0));
-    f32::sub_at(&mut arena, 3, Slot::new(0, 3), &[0, 0, 0], Take::Col(Slot::new(9, 1)));
+    indexed(&mut arena, &[2, 0, 1], taken(Take::Scalar(1.0)));
+    indexed(&mut arena, &[0, 0, 0], taken(Take::Col(Slot::new(9, 1))));
     assert_eq!(arena[0], before[0] - before[2]);
     assert_eq!(arena[2], before[2] - 1.0);
     assert_eq!(arena[3], before[3] - 1.0 - before[3]);
     assert_eq!(arena[8], before[8]);
 }
 
+fn gathered(arena: &mut [f32], from: &[f32], rows: &[u32]) {
+    let (source, first, dst) = (0, 0, Slot::new(1, 5));
+    let gather = Gather { source, first, rows: rows.len(), cols: 4, dst };
+    let sequence = f32::sequence(&[Call::Gather(gather)], 2);
+    let sources: &[&[f32]] = &[from];
+    let inputs = Inputs { sources: &sources, rows, ..Inputs::NONE };
+    f32::run(&Team::new(2), arena, &sequence, &inputs);
+}
+
 #[test]
-fn rows_are_gathered_transposed_and_filled() {
-    let team = Team::new(2);
-    let from = numbers(40);
-    let mut arena = vec![0.0f32; 30];
-    f32::gather_rows(&team, &mut arena, &from, 4, &[9, 0, 9], Slot::new(1, 5));
+fn rows_are_gathered_and_filled() {
+    let (from, mut arena) = (numbers(40), vec![0.0f32; 30]);
+    gathered(&mut arena, &from, &[9, 0, 9]);
     assert_eq!(arena[1..5], from[36..]);
     assert_eq!(arena[6..10], from[..4]);
     assert_eq!(arena[11..15], from[36..]);
-    f32::take_rows(&team, &mut arena, 3, 4, Slot::new(1, 5), &[1], Slot::new(20, 4));
-    assert_eq!(arena[20..24], from[..4]);
-    f32::fill(&mut arena, 2, 2, Slot::new(25, 3), 7.0);
+    let fill = Fill { rows: 2, cols: 2, dst: Slot::new(25, 3), value: 7.0 };
+    f32::call(&Team::single(), &mut arena, Call::Fill(fill));
     assert_eq!(arena[25..30], [7.0, 7.0, 0.0, 7.0, 7.0]);
-    for (rows, cols) in SHAPES {
-        let values = numbers(rows * cols);
-        let mut arena = [values.clone(), vec![0.0; rows * cols]].concat();
-        let (src, dst) = (Slot::new(0, cols), Slot::new(rows * cols, rows));
-        f32::transpose(&team, &mut arena, rows, cols, src, dst);
-        for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
-            assert_eq!(arena[rows * cols + j * rows + i], values[i * cols + j]);
-        }
-    }
+}
+
+#[test]
+#[should_panic(expected = "row 10 of 10")]
+fn a_row_beyond_the_source_is_refused() {
+    gathered(&mut [0.0; 30], &numbers(40), &[9, 10]);
 }
 
 #[test]
 #[should_panic(expected = "index 3 of 3")]
 fn an_index_beyond_the_row_is_refused() {
-    f32::sub_at(&mut numbers(9), 3, Slot::new(0, 3), &[3, 0, 1], Take::Scalar(1.0));
+    indexed(&mut numbers(9), &[3, 0, 1], taken(Take::Scalar(1.0)));
+}
+
+#[test]
+#[should_panic(expected = "13 elements of 9")]
+fn an_arena_too_short_is_refused() {
+    let fill = Fill { rows: 3, cols: 3, dst: Slot::new(0, 5), value: 7.0 };
+    f32::call(&Team::single(), &mut [0.0; 9], Call::Fill(fill));
 }

@@ -25,11 +25,13 @@ struct Cell {
     batch: usize,
 }
 
-const CELLS: [Cell; 4] = [
+const CELLS: [Cell; 6] = [
+    Cell { name: "T1 batch 10", widths: &[2, 16, 16, 3], rows: 3_000, batch: 10 },
     Cell { name: "T2 batch 32", widths: &[20, 64, 64, 2], rows: 100_000, batch: 32 },
     Cell { name: "T2 batch 256", widths: &[20, 64, 64, 2], rows: 100_000, batch: 256 },
     Cell { name: "T3 batch 32", widths: &[784, 128, 10], rows: 60_000, batch: 32 },
     Cell { name: "T3 batch 128", widths: &[784, 128, 10], rows: 60_000, batch: 128 },
+    Cell { name: "T3 batch 512", widths: &[784, 128, 10], rows: 60_000, batch: 512 },
 ];
 
 /// The network as a file.
@@ -134,6 +136,10 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         println!("  {:6.2} µs  update", best(&mut || machine.update(clock)));
         machine.reset_states();
     }
+    let fed = [
+        (input, BatchSource::Dense { values: &data.x, cols: c.widths[0] }),
+        (target, BatchSource::Index(&data.classes)),
+    ];
     let draws = Draws::new(1, 3);
     let mut t = 0.0;
     timed(epochs, |epoch| {
@@ -141,10 +147,7 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         let mut sum = 0.0;
         for rows in order.chunks(c.batch) {
             t += 1.0;
-            let dense = BatchSource::Dense { values: &data.x, cols: c.widths[0] };
-            machine.load(input, dense, rows);
-            machine.load(target, BatchSource::Index(&data.classes), rows);
-            machine.run();
+            machine.run_rows(&fed, rows);
             sum += machine.scalar(x.objective).expect("kept") * rows.len() as f64;
             machine.update(Clock { t, epoch: 1.0, total: 1.0, lr_scale: 1.0 });
         }
@@ -280,7 +283,8 @@ fn by_hand(c: &Cell, data: &Data, epochs: usize) -> (f64, f64) {
 
 fn main() {
     let threads = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1);
-    for c in &CELLS {
+    let only = std::env::args().nth(2).unwrap_or_default();
+    for c in CELLS.iter().filter(|c| c.name.contains(&only) || only == "steps") {
         let data = data(c);
         let (hand, hand_loss) = by_hand(c, &data, 3);
         let (ours, loss) = planned(c, &data, threads, 3);

@@ -53,7 +53,7 @@ fn a_step_allocates_nothing_also_when_the_batch_gets_shorter() {
     let (input, target) = (find("x"), find("y"));
     let index = [target];
     let sizes = module.dims.sizes.clone();
-    let options = Options { sizes, rows: 64, index: &index, ..Options::default() };
+    let options = Options { sizes, rows: 256, index: &index, ..Options::default() };
     let plan = plan(&x, Purpose::Train, &options).expect("plans");
     let functions = prelude::functions();
     let call = parse_call(functions, "adam(lr = 0.1 · 0.95^epoch)").expect("a call");
@@ -61,26 +61,27 @@ fn a_step_allocates_nothing_also_when_the_batch_gets_shorter() {
     let adam = Arc::new(UpdateRule::new(&adam).expect("plans"));
     let mut machine: Machine<f32> =
         Machine::new(Arc::new(plan), Arc::new(Team::new(2))).with_rule(&adam);
-    let values: Vec<f32> = (0..100 * 20).map(|i| (i % 17) as f32 / 17.0).collect();
-    let classes: Vec<u32> = (0..100).map(|i| i % 4).collect();
-    let rows: Vec<u32> = (0..100).collect();
+    let values: Vec<f32> = (0..500 * 20).map(|i| (i % 17) as f32 / 17.0).collect();
+    let classes: Vec<u32> = (0..500).map(|i| i % 4).collect();
+    let rows: Vec<u32> = (0..500).collect();
+    let fed = [
+        (input, BatchSource::Dense { values: &values, cols: 20 }),
+        (target, BatchSource::Index(&classes)),
+    ];
     let mut step = |t: f64, rows: &[u32]| {
-        let dense = BatchSource::Dense { values: &values, cols: 20 };
         machine.set_random_key(1, t as u64);
-        machine.load(input, dense, rows);
-        machine.load(target, BatchSource::Index(&classes), rows);
-        machine.run();
+        machine.run_rows(&fed, rows);
         machine.clip(1e-3);
         machine.update(Clock { t, epoch: 1.0, total: 9.0, lr_scale: 1.0 });
         machine.scalar(x.objective).expect("kept")
     };
-    // The kernels' threads get their working memory at their first turns.
+    // Each thread has its own parts, and gets its working memory at the first turn.
     for t in 0..20 {
-        step(f64::from(t + 1), &rows[..if t % 2 == 0 { 64 } else { 36 }]);
+        step(f64::from(t + 1), &rows[..if t % 2 == 0 { 256 } else { 244 }]);
     }
     let before = COUNT.load(Ordering::Relaxed);
     for t in 20..40 {
-        step(f64::from(t + 1), &rows[..if t % 2 == 0 { 64 } else { 36 }]);
+        step(f64::from(t + 1), &rows[..if t % 2 == 0 { 256 } else { 244 }]);
     }
     assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
 }

@@ -225,9 +225,7 @@ impl<'a> Turn<'a> {
                 let owners = registers.filter_map(|r| self.owner[class][usize::from(r)]);
                 let movable =
                     owners.filter(|v| !needed.contains(v) && !self.held.contains(v));
-                let far = |v: &u32| {
-                    (self.home[*v as usize].is_some(), self.next_use(*v))
-                };
+                let far = |v: &u32| (self.home[*v as usize].is_some(), self.next_use(*v));
                 let farthest = movable.max_by_key(far)?;
                 let register = self.register[farthest as usize]?;
                 self.keep(farthest, register)?;
@@ -321,7 +319,9 @@ impl<'a> Turn<'a> {
             (None, Some(Home::Along(place))) if self.dies(value) && !self.part => {
                 Some(self.along(place))
             }
-            (None, Some(home @ (Home::At(_) | Home::Constant(_)))) if self.dies(value) => {
+            (None, Some(home @ (Home::At(_) | Home::Constant(_))))
+                if self.dies(value) =>
+            {
                 self.cost += 1;
                 fixed_rm(home)
             }

@@ -160,7 +160,15 @@ impl Asm {
     }
 
     /// The prefix, the opcode and the operands; `after` bytes follow.
-    fn vector(&mut self, op: Op, reg: u8, second: u8, rm: Rm, lanes: Lanes, after: usize) {
+    fn vector(
+        &mut self,
+        op: Op,
+        reg: u8,
+        second: u8,
+        rm: Rm,
+        lanes: Lanes,
+        after: usize,
+    ) {
         if self.form.wide {
             self.evex(op, reg, second, rm, lanes);
         } else {
@@ -273,12 +281,8 @@ impl Asm {
     /// Both masks, or either.
     pub(super) fn masks(&mut self, both: bool, dst: u8, a: u8, b: u8) {
         if self.form.wide {
-            let op = Op {
-                map: 1,
-                prefix: 0,
-                code: if both { 0x41 } else { 0x45 },
-                w: false,
-            };
+            let op =
+                Op { map: 1, prefix: 0, code: if both { 0x41 } else { 0x45 }, w: false };
             self.vex(op, dst, a, Rm::Reg(b), true);
             self.bytes.push(op.code);
             self.operand(dst, Rm::Reg(b), 0);

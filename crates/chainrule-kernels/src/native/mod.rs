@@ -64,7 +64,6 @@ impl Native {
     }
 
     /// Never any code.
-    #[cfg(test)]
     pub(crate) fn off() -> Native {
         Native(None)
     }
@@ -104,7 +103,8 @@ impl Compiled {
         n: usize,
     ) {
         const { assert!(size_of::<Place<T>>() == 16) };
-        static PARTS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        static PARTS: [i32; 16] =
+            [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
         let bytes = n * size_of::<T>();
         let width = if self.wide { 64 } else { 32 };
         let rest = bytes % width;
@@ -133,7 +133,7 @@ struct Source<'a> {
 fn compile<T: Elem>(program: &Program, form: Form, spread: bool) -> Option<Compiled> {
     let inputs = program.inputs.len();
     let (nodes, results) = schedule::nodes(&program.insts, inputs, &program.outputs);
-    let cut = segments(&nodes);
+    let cut = segments(&nodes, &results);
     let leaving = leaving(&nodes, &results, &cut);
     let source = Source { program, nodes: &nodes, leaving, spread };
     let tapes: Vec<Tape> = cut
@@ -153,7 +153,8 @@ fn compile<T: Elem>(program: &Program, form: Form, spread: bool) -> Option<Compi
     numbers.sort_unstable();
     numbers.dedup();
     let mut asm = Asm::new(form);
-    let fixed = inputs + constants(&nodes);
+    let consts = constants(&nodes);
+    let fixed = inputs + consts;
     let stride = BLOCK * size_of::<T>();
     let mut entries = Vec::new();
     for tape in &tapes {
@@ -167,7 +168,7 @@ fn compile<T: Elem>(program: &Program, form: Form, spread: bool) -> Option<Compi
     let small = !entries.is_empty() && asm.bytes.len() <= MOST_CODE;
     let code = small.then(|| Code::new(&asm.bytes))??;
     let steps = source.steps(&cut);
-    let schedule = Schedule::of(&steps, nodes.len(), inputs, &results);
+    let schedule = Schedule::of(&steps, nodes.len(), (inputs, consts), &results);
     Some(Compiled { schedule, code, entries, wide: form.wide })
 }
 

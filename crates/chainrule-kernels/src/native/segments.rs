@@ -4,9 +4,9 @@
 //! Invariant: a run reads only what earlier runs define. A step with code of its own is
 //! computed as late as its readers allow, so that little waits in working memory.
 
+use crate::program::Bin;
 use crate::program::Un;
 use crate::schedule::{Node, Op};
-use crate::program::Bin;
 
 /// Nodes by their numbers, in the order of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,20 +28,33 @@ fn has_code(node: &Node) -> bool {
     !own
 }
 
-/// The segments of a program; node i defines register i.
-pub(super) fn segments(nodes: &[Node]) -> Vec<Segment> {
-    let turns = turns(nodes);
+/// The segments of a program; node i defines register i. What leads to no result is left
+/// out.
+pub(super) fn segments(nodes: &[Node], results: &[usize]) -> Vec<Segment> {
+    let (turns, wanted) = (turns(nodes), wanted(nodes, results));
     let last = turns.iter().copied().max().unwrap_or(0);
     let mut found = Vec::new();
     for turn in 0..=last {
-        let here = (0..nodes.len()).filter(|&i| turns[i] == turn);
+        let here = (0..nodes.len()).filter(|&i| wanted[i] && turns[i] == turn);
         if turn % 2 == 1 {
             found.extend(here.map(Segment::Own));
         } else {
-            found.extend(Some(here.collect()).filter(|run: &Vec<_>| !run.is_empty()).map(Segment::Code));
+            let run: Vec<usize> = here.collect();
+            found.extend((!run.is_empty()).then_some(Segment::Code(run)));
         }
     }
     found
+}
+
+fn wanted(nodes: &[Node], results: &[usize]) -> Vec<bool> {
+    let mut wanted = vec![false; nodes.len()];
+    results.iter().for_each(|&r| wanted[r] = true);
+    for (i, node) in nodes.iter().enumerate().rev() {
+        if wanted[i] {
+            node.registers().for_each(|r| wanted[r] = true);
+        }
+    }
+    wanted
 }
 
 /// When each node is computed: code in even turns, the others in odd ones.
@@ -67,18 +80,25 @@ fn turns(nodes: &[Node]) -> Vec<usize> {
 }
 
 /// Per node, whether it is read outside its segment or is a result.
-pub(super) fn leaving(nodes: &[Node], results: &[usize], segments: &[Segment]) -> Vec<bool> {
-    let mut of = vec![usize::MAX; nodes.len()];
+pub(super) fn leaving(
+    nodes: &[Node],
+    results: &[usize],
+    segments: &[Segment],
+) -> Vec<bool> {
+    let mut of = vec![None; nodes.len()];
     for (number, segment) in segments.iter().enumerate() {
         match segment {
-            Segment::Code(run) => run.iter().for_each(|&i| of[i] = number),
-            Segment::Own(i) => of[*i] = number,
+            Segment::Code(run) => run.iter().for_each(|&i| of[i] = Some(number)),
+            Segment::Own(i) => of[*i] = Some(number),
         }
     }
     let mut leaving = vec![false; nodes.len()];
     results.iter().for_each(|&r| leaving[r] = true);
     for (i, node) in nodes.iter().enumerate() {
-        node.registers().filter(|&r| of[r] != of[i]).for_each(|r| leaving[r] = true);
+        if of[i].is_some() {
+            let outside = node.registers().filter(|&r| of[r] != of[i]);
+            outside.for_each(|r| leaving[r] = true);
+        }
     }
     leaving
 }

@@ -2,7 +2,13 @@
 //! steps walked one by one.
 
 use super::encode::*;
-
+use crate::arena::{Base, Slot};
+use crate::bits::{BINS, UNS};
+use crate::fused::Pass;
+use crate::program::{Access, Bin, Inst, Program, Src, Un};
+use crate::sequence::{Inputs, Part};
+use crate::simd::{Forms, Isa, widest};
+use std::sync::Arc;
 
 const WIDE32: Form = Form { wide: true, double: false };
 const WIDE64: Form = Form { wide: true, double: true };
@@ -91,5 +97,182 @@ fn every_instruction_has_the_assemblers_bytes() {
         write(&mut asm);
         let got: String = asm.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(&got, expected, "{text}");
+    }
+}
+
+/// Numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((self.0 >> 33) as usize) % n
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    fn number<T: Forms>(&mut self) -> T {
+        let special = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            1e-40,
+            -1e-310,
+            3e38,
+            -1e300,
+            f64::MIN_POSITIVE,
+            88.8,
+            -104.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            5e-324,
+            1e-45,
+            2.0,
+        ];
+        let plain = self.below(20_001) as f64 / 1000.0 - 10.0;
+        T::of(if self.below(4) == 0 { self.pick(&special) } else { plain })
+    }
+}
+
+/// How many of each: what a program reads, computes and stores.
+#[derive(Clone, Copy)]
+struct Size {
+    inputs: usize,
+    consts: usize,
+    insts: usize,
+    /// Every so many instructions, one that has no code.
+    own: usize,
+}
+
+fn random_program(dice: &mut Dice, size: Size) -> Program {
+    let all = [Access::Full, Access::Full, Access::Row, Access::Col, Access::Scalar];
+    let inputs: Vec<Access> = (0..size.inputs).map(|_| dice.pick(&all)).collect();
+    let mut insts = Vec::new();
+    for i in 0..size.insts {
+        let operand = |dice: &mut Dice| match dice.below(8) {
+            0 | 1 if size.inputs > 0 => Src::In(dice.below(size.inputs) as u16),
+            2 if size.consts > 0 => Src::Const(dice.below(size.consts) as u16),
+            3..=5 if i > 0 => Src::Reg((i - 1 - dice.below(i.min(4))) as u16),
+            _ if i > 0 => Src::Reg(dice.below(i) as u16),
+            _ => Src::In(0),
+        };
+        let [a, b, c] = [0; 3].map(|_| operand(dice));
+        let own = size.own > 0 && dice.below(size.own) == 0;
+        insts.push(match (own, dice.below(5)) {
+            (true, 0) => Inst::Uniform { key: i },
+            (true, 1) => Inst::Bin(Bin::Pow, a, b),
+            (true, _) => Inst::Un(dice.pick(&[Un::Sin, Un::Cos]), a),
+            (_, 0) => Inst::Un(dice.pick(&UNS), a),
+            (_, 1 | 2) => Inst::Bin(dice.pick(&BINS), a, b),
+            (_, 3) => Inst::MulAdd(a, b, c),
+            _ => Inst::Select(a, b, c),
+        });
+    }
+    let mut outputs: Vec<Src> = vec![Src::Reg(size.insts as u16 - 1)];
+    for _ in 0..dice.below(4) {
+        outputs.push(match dice.below(6) {
+            0 => Src::In(dice.below(size.inputs) as u16),
+            _ => Src::Reg(dice.below(size.insts) as u16),
+        });
+    }
+    Program::new(insts, inputs, outputs)
+}
+
+/// Places for everything, some outputs on inputs, and an arena to hold it.
+fn random_pass<T: Forms>(
+    dice: &mut Dice,
+    program: Program,
+    (rows, cols): (usize, usize),
+    consts: usize,
+) -> (Pass<T>, Vec<T>) {
+    let mut len = dice.below(20);
+    let mut slot = |dice: &mut Dice, rows: usize, cols: usize| {
+        let stride = cols + if dice.below(3) == 0 { dice.below(9) } else { 0 };
+        let offset = len + dice.below(3);
+        len = offset + rows * stride;
+        Slot::new(offset, stride)
+    };
+    let place = |access: &Access| {
+        let (rows, cols) = access.shape(rows, cols);
+        slot(dice, rows, cols)
+    };
+    let inputs: Vec<Slot> = program.inputs.iter().map(place).collect();
+    let mut full: Vec<usize> = (0..inputs.len()).collect();
+    full.retain(|&i| program.inputs[i] == Access::Full);
+    let outputs: Vec<Slot> = (0..program.outputs.len())
+        .map(|_| match full.pop() {
+            Some(input) if dice.below(2) == 0 => inputs[input],
+            _ => slot(dice, rows, cols),
+        })
+        .collect();
+    let consts: Vec<T> = (0..consts).map(|_| dice.number()).collect();
+    let arena = (0..len + 64).map(|_| dice.number()).collect();
+    let program = Arc::new(program);
+    (Pass::new(program, (rows, cols), inputs, outputs, consts), arena)
+}
+
+fn run<T: Forms>(pass: &Pass<T>, arena: &[T], isa: Isa) -> Vec<u64> {
+    let mut arena = arena.to_vec();
+    Part::<T>::check(pass);
+    // SAFETY: checked, and every place lies in the arena.
+    unsafe { Part::<T>::run(pass, Base(arena.as_mut_ptr()), isa, &Inputs::NONE) };
+    let bits = |x: &T| if x.wide().is_nan() { 1 } else { x.wide().to_bits() };
+    arena.iter().map(bits).collect()
+}
+
+fn same_as_walked<T: Forms>(dice: &mut Dice, size: Size, shape: (usize, usize)) {
+    let program = random_program(dice, size);
+    let text = format!("{:?} {:?} {:?}", program.insts, program.inputs, program.outputs);
+    let has_own_steps = program.insts.iter().any(|inst| {
+        let un = matches!(inst, Inst::Un(Un::Sin | Un::Cos, _));
+        un || matches!(inst, Inst::Uniform { .. } | Inst::Bin(Bin::Pow, ..))
+    });
+    let (pass, arena) = random_pass::<T>(dice, program, shape, size.consts);
+    let mut walked = pass.clone();
+    walked.program = Arc::new(Program::clone(&pass.program).walked());
+    for isa in [Isa::Avx2, Isa::Avx512] {
+        if isa <= widest() {
+            let (got, expected) = (run(&pass, &arena, isa), run(&walked, &arena, isa));
+            let at = (0..got.len()).find(|&i| got[i] != expected[i]);
+            assert_eq!(at, None, "{isa:?}, {shape:?}, {} of {text}", T::IS_F64);
+            let code = pass.program.native.of::<T>(&pass.program, isa, false);
+            assert!(code.is_some() || has_own_steps, "{isa:?}: no code for {text}");
+        }
+    }
+}
+
+#[test]
+fn code_gives_the_bits_of_steps_walked_one_by_one() {
+    let mut dice = Dice(7);
+    for turn in 0..600 {
+        let size = Size {
+            inputs: 1 + dice.below(7),
+            consts: dice.below(6),
+            insts: 1 + dice.below(if turn % 4 == 0 { 40 } else { 9 }),
+            own: if turn % 3 == 0 { 4 } else { 0 },
+        };
+        let shape = match turn % 3 {
+            0 => (1, 1 + dice.below(1100)),
+            1 => (1 + dice.below(30), 1 + dice.below(40)),
+            _ => (1 + dice.below(4), 1 + dice.below(600)),
+        };
+        same_as_walked::<f32>(&mut dice, size, shape);
+        same_as_walked::<f64>(&mut dice, size, shape);
+    }
+}
+
+#[test]
+fn more_values_than_registers_and_pointers_are_kept_elsewhere() {
+    let mut dice = Dice(8);
+    for turn in 0..30 {
+        let own = if turn % 3 == 0 { 9 } else { 0 };
+        let size = Size { inputs: 25, consts: 30, insts: 60, own };
+        same_as_walked::<f32>(&mut dice, size, (3, 137));
+        same_as_walked::<f64>(&mut dice, size, (3, 137));
     }
 }

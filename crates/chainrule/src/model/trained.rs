@@ -125,8 +125,7 @@ impl Trained {
         let rows: Vec<u32> = (0..data.rows as u32).collect();
         let (mut loss, mut all, mut some) = (0.0, Vec::new(), Vec::new());
         for rows in rows.chunks(at_once) {
-            fed.load(&mut meter.machine, rows);
-            meter.machine.run();
+            meter.machine.run_rows(&fed, rows);
             meter.output(&mut some);
             all.extend_from_slice(&some);
             loss += meter.figures().loss * rows.len() as f64;

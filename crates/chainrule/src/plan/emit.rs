@@ -5,6 +5,8 @@
 //! spread over the pass as a whole, by row, by column or as one number; an operand that lies
 //! otherwise is copied first. Deliberately absent: the choice of what is computed together.
 
+use std::sync::Arc;
+
 use chainrule_graph::graph::{Binary, Unary};
 use chainrule_kernels::{Access, Bin, Inst, Program, Src, Un};
 
@@ -96,7 +98,7 @@ pub(crate) fn fused(lower: &mut Lower<'_>, out: &[Id]) -> Work {
     let outputs = outputs.collect();
     let (rows, cols) = space.extents();
     let Emit { insts, accesses, inputs, consts, .. } = emit;
-    let program = Program::new(insts, accesses, sources);
+    let program = Arc::new(Program::new(insts, accesses, sources));
     Work::Fused(Fused { program, rows, cols, inputs, outputs, consts })
 }
 

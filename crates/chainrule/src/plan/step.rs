@@ -3,6 +3,8 @@
 //! In: made by `lower`. Out: read by `memory` (which buffers when), `describe` and `run`.
 //! Invariant: a step holds no address and no number type; sizes are polynomials of m.
 
+use std::sync::Arc;
+
 use chainrule_kernels::{Access, Program};
 
 use crate::plan::ext::Ext;
@@ -40,7 +42,7 @@ pub(crate) struct Again {
 /// One pass over rows × cols.
 #[derive(Clone, Debug)]
 pub(crate) struct Fused {
-    pub(crate) program: Program,
+    pub(crate) program: Arc<Program>,
     pub(crate) rows: Ext,
     pub(crate) cols: Ext,
     pub(crate) inputs: Vec<Rows>,

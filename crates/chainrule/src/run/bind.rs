@@ -1,13 +1,20 @@
 //! Steps bound to a number of rows: every offset, size and constant as a plain number.
 //!
-//! In: a plan's steps, m, the host's numbers. Out: [`Ready`] steps for `exec`. Invariant:
-//! binding again (a shorter last batch) allocates nothing. Deliberately absent: doing anything.
+//! In: a plan's steps, m, the host's numbers. Out: a [`Bound`] plan: sequences of kernels that
+//! the team shares, and between them plain loops where no kernel reads what is there.
+//! Deliberately absent: doing anything but in [`Bound::run`].
 
-use chainrule_kernels::{Gemm, Real, Reduce, Reduction, Slot, Take};
+use std::sync::Arc;
+
+use chainrule_kernels::{
+    Call, Copy, Fill, Gemm, Inputs, Pass, Pick, Real, Reduce, Reduction, RowSoft,
+    Sequence, Slot, Soft, SubAt, Take, Team,
+};
 
 use crate::plan::ext::Ext;
-use crate::plan::step::{Fold, Grid, Host, Product, Way, What, Work};
+use crate::plan::step::{Fold, Grid, Host, Product, Step, Way, What, Work};
 use crate::plan::view::{Rows, Spot, View};
+use crate::run::plain::{self, Plain};
 
 /// A strided look at the arena.
 #[derive(Clone, Copy, Debug)]
@@ -17,69 +24,108 @@ pub(crate) struct Look {
     pub(crate) stride: [usize; 3],
 }
 
-/// The same product for each example: count, and how far a, b and c move.
-pub(crate) type Repeat = (usize, [usize; 3]);
+/// A step with numbers for everything: one kernel or several in a row, or plain loops.
+enum Ready<T> {
+    Calls(Vec<Call<T>>),
+    Plain(Plain),
+}
 
-/// A step with numbers for everything.
+/// Kernels in a row, or one plain step.
 #[derive(Clone, Debug)]
-pub(crate) enum Ready<T> {
-    Fused {
-        rows: usize,
-        cols: usize,
-        inputs: Vec<Slot>,
-        outputs: Vec<Slot>,
-        consts: Vec<T>,
-    },
-    Product {
-        gemm: Gemm,
-        again: Option<Repeat>,
-    },
-    Reduce(Reduction),
-    Soft {
-        fold: Fold,
-        rows: usize,
-        cols: usize,
-        src: Slot,
-        dst: Slot,
-    },
-    PlainFold {
-        fold: Fold,
-        over: [bool; 3],
-        src: Look,
-        dst: Look,
-        scale: f64,
-    },
-    Pick {
-        index: usize,
-        cols: usize,
-        src: Slot,
-        dst: Slot,
-    },
-    SubAt {
-        index: usize,
-        cols: usize,
-        dst: Slot,
-        what: Take,
-    },
-    OneHot {
-        index: usize,
-        cols: usize,
-        dst: Slot,
-    },
-    Fill {
-        rows: usize,
-        cols: usize,
-        dst: Slot,
-        value: T,
-    },
-    Copy {
-        src: Look,
-        dst: Look,
-    },
-    Eye {
-        n: usize,
-        dst: Slot,
-    },
+enum Stretch<T> {
+    Kernels(Sequence<T>),
+    Plain(Plain),
+}
+
+/// A plan bound to a number of rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound<T> {
+    pub(crate) m: usize,
+    stretches: Vec<Stretch<T>>,
+    /// Per step its stretch, its first call there, and how many.
+    places: Vec<(usize, usize, usize)>,
+}
+
+/// Binds step after step.
+pub(crate) struct Binder<T> {
+    bound: Bound<T>,
+    calls: Vec<Call<T>>,
+    threads: usize,
+}
+
+impl<T: Real> Binder<T> {
+    /// For m rows and so many threads.
+    pub(crate) fn new(m: usize, threads: usize) -> Self {
+        let bound = Bound { m, stretches: Vec::new(), places: Vec::new() };
+        Self { bound, calls: Vec::new(), threads }
+    }
+
+    /// A kernel that is no step.
+    pub(crate) fn call(&mut self, call: Call<T>) {
+        self.calls.push(call);
+    }
+
+    pub(crate) fn steps(&mut self, binding: &Binding<'_>, steps: &[Step]) {
+        for step in steps {
+            match binding.ready(&step.work) {
+                Ready::Calls(more) => {
+                    let place =
+                        (self.bound.stretches.len(), self.calls.len(), more.len());
+                    self.bound.places.push(place);
+                    self.calls.extend(more);
+                }
+                Ready::Plain(plain) => {
+                    self.close();
+                    self.bound.places.push((self.bound.stretches.len(), 0, 1));
+                    self.bound.stretches.push(Stretch::Plain(plain));
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.calls.is_empty() {
+            let sequence = T::sequence(&self.calls, self.threads);
+            self.bound.stretches.push(Stretch::Kernels(sequence));
+            self.calls.clear();
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Bound<T> {
+        self.close();
+        self.bound
+    }
+}
+
+impl<T: Real> Bound<T> {
+    /// Does every step.
+    pub(crate) fn run(&self, team: &Team, arena: &mut [T], inputs: &Inputs<'_, T>) {
+        for stretch in &self.stretches {
+            match stretch {
+                Stretch::Kernels(sequence) => T::run(team, arena, sequence, inputs),
+                Stretch::Plain(plain) => plain::run(plain, arena, inputs.index),
+            }
+        }
+    }
+
+    /// Does one step, on this thread.
+    pub(crate) fn run_one(&self, arena: &mut [T], step: usize, inputs: &Inputs<'_, T>) {
+        let (stretch, first, n) = self.places[step];
+        match &self.stretches[stretch] {
+            Stretch::Plain(plain) => plain::run(plain, arena, inputs.index),
+            Stretch::Kernels(sequence) => {
+                (first..first + n).for_each(|i| T::run_one(arena, sequence, i, inputs));
+            }
+        }
+    }
+
+    /// Other constants for a step that is one pass; nothing is allocated.
+    pub(crate) fn set_consts(&mut self, step: usize, values: &[f64]) {
+        let (stretch, first, _) = self.places[step];
+        if let Stretch::Kernels(sequence) = &mut self.stretches[stretch] {
+            T::set_consts(sequence, first, values);
+        }
+    }
 }
 
 /// What binding looks at.
@@ -136,91 +182,119 @@ impl Binding<'_> {
         }
     }
 
-    /// The step for m rows; makes its lists.
-    pub(crate) fn ready<T: Real>(&self, work: &Work) -> Ready<T> {
+    /// The step for m rows.
+    fn ready<T: Real>(&self, work: &Work) -> Ready<T> {
+        let one = |call| Ready::Calls(vec![call]);
         match work {
             Work::Fused(f) => {
-                let (inputs, outputs) = (
-                    Vec::with_capacity(f.inputs.len()),
-                    Vec::with_capacity(f.outputs.len()),
-                );
-                let consts = Vec::with_capacity(f.consts.len());
-                let mut ready =
-                    Ready::Fused { rows: 0, cols: 0, inputs, outputs, consts };
-                self.bind(work, &mut ready);
-                ready
+                let slots = |all: &[Rows]| all.iter().map(|r| self.slot(r)).collect();
+                let consts =
+                    f.consts.iter().map(|&h| T::from_f64(self.host[h])).collect();
+                let shape = (self.at(f.rows), self.at(f.cols));
+                let (inputs, outputs) = (slots(&f.inputs), slots(&f.outputs));
+                let program = Arc::clone(&f.program);
+                one(Call::Pass(Pass::new(program, shape, inputs, outputs, consts)))
             }
-            Work::Product(p) => {
-                let again = p.again.map(|g| {
-                    (self.at(g.count), [self.at(g.a), self.at(g.b), self.at(g.c)])
-                });
-                Ready::Product { gemm: self.gemm(p), again }
-            }
+            Work::Product(p) => Ready::Calls(self.products(p)),
             Work::Fold { fold, way, rows, cols, src, dst, scale } => {
                 let (rows, cols) = (self.at(*rows), self.at(*cols));
                 let (src, dst) = (self.slot(src), self.slot(dst));
-                let scale = self.factor(*scale);
                 let kind = match (fold, way) {
                     (Fold::Sum, Way::Rows) => Reduce::RowSum,
                     (Fold::Sum, Way::Cols) => Reduce::ColSum,
                     (Fold::Sum, Way::All) => Reduce::AllSum,
                     (Fold::Max, _) => Reduce::RowMax,
-                    _ => return Ready::Soft { fold: *fold, rows, cols, src, dst },
+                    (fold, _) => {
+                        let max = *fold == Fold::Softmax;
+                        let kind = if max { Soft::Max } else { Soft::LogSumExp };
+                        return one(Call::Soft(RowSoft { kind, rows, cols, src, dst }));
+                    }
                 };
-                let accumulate = false;
-                Ready::Reduce(Reduction { kind, rows, cols, src, dst, scale, accumulate })
+                let (scale, accumulate) = (self.factor(*scale), false);
+                one(Call::Reduce(Reduction {
+                    kind,
+                    rows,
+                    cols,
+                    src,
+                    dst,
+                    scale,
+                    accumulate,
+                }))
             }
-            Work::PlainFold { fold, over, src, dst, scale } => Ready::PlainFold {
-                fold: *fold,
-                over: *over,
-                src: self.look(src),
-                dst: self.look(dst),
-                scale: self.factor(*scale),
-            },
-            Work::Pick { index, cols, src, dst } => Ready::Pick {
-                index: *index,
+            Work::PlainFold { fold, over, src, dst, scale } => {
+                Ready::Plain(Plain::Fold {
+                    fold: *fold,
+                    over: *over,
+                    src: self.look(src),
+                    dst: self.look(dst),
+                    scale: self.factor(*scale),
+                })
+            }
+            Work::Pick { index, cols, src, dst } => one(Call::Pick(Pick {
+                index: (*index, 0),
+                rows: self.m,
                 cols: self.at(*cols),
                 src: self.slot(src),
                 dst: self.slot(dst),
-            },
-            Work::SubAt { index, cols, dst, what } => Ready::SubAt {
-                index: *index,
+            })),
+            Work::SubAt { index, cols, dst, what } => one(Call::SubAt(SubAt {
+                index: (*index, 0),
+                rows: self.m,
                 cols: self.at(*cols),
                 dst: self.slot(dst),
                 what: match what {
                     What::Number(h) => Take::Scalar(self.host[*h]),
                     What::PerRow(r) => Take::Col(self.slot(r)),
                 },
-            },
+            })),
             Work::OneHot { index, cols, dst } => {
-                Ready::OneHot { index: *index, cols: self.at(*cols), dst: self.slot(dst) }
+                let (rows, cols, dst) = (self.m, self.at(*cols), self.slot(dst));
+                Ready::Plain(Plain::OneHot { index: *index, rows, cols, dst })
             }
-            Work::Fill { rows, cols, dst, value } => Ready::Fill {
+            Work::Fill { rows, cols, dst, value } => one(Call::Fill(Fill {
                 rows: self.at(*rows),
                 cols: self.at(*cols),
                 dst: self.slot(dst),
-                value: T::from_f64(self.host[*value]),
-            },
-            Work::Copy { src, dst } => {
-                Ready::Copy { src: self.look(src), dst: self.look(dst) }
+                value: self.host[*value],
+            })),
+            Work::Copy { src, dst } => copy(self.look(src), self.look(dst)),
+            Work::Eye { n, dst } => {
+                Ready::Plain(Plain::Eye { n: self.at(*n), dst: self.slot(dst) })
             }
-            Work::Eye { n, dst } => Ready::Eye { n: self.at(*n), dst: self.slot(dst) },
         }
     }
 
-    /// The step for another m, into the lists that it has.
-    pub(crate) fn bind<T: Real>(&self, work: &Work, ready: &mut Ready<T>) {
-        match (work, ready) {
-            (Work::Fused(f), Ready::Fused { rows, cols, inputs, outputs, consts }) => {
-                (*rows, *cols) = (self.at(f.rows), self.at(f.cols));
-                inputs.clear();
-                inputs.extend(f.inputs.iter().map(|r| self.slot(r)));
-                outputs.clear();
-                outputs.extend(f.outputs.iter().map(|r| self.slot(r)));
-                consts.clear();
-                consts.extend(f.consts.iter().map(|&h| T::from_f64(self.host[h])));
-            }
-            (work, ready) => *ready = self.ready(work),
-        }
+    /// The product; once per example where each has its own.
+    fn products<T>(&self, p: &Product) -> Vec<Call<T>> {
+        let first = self.gemm(p);
+        let Some(again) = p.again else { return vec![Call::Gemm(first)] };
+        let [a, b, c] = [again.a, again.b, again.c].map(|e| self.at(e));
+        let nth = |e: usize| Gemm {
+            a: first.a + e * a,
+            b: first.b + e * b,
+            c: first.c + e * c,
+            accumulate: e > 0 && c == 0,
+            ..first
+        };
+        (0..self.at(again.count)).map(|e| Call::Gemm(nth(e))).collect()
+    }
+}
+
+/// A copy of rows that lie side by side is a kernel's; others take plain loops.
+fn copy<T>(src: Look, dst: Look) -> Ready<T> {
+    if src.offset == dst.offset && src.stride == dst.stride {
+        return Ready::Calls(Vec::new());
+    }
+    let [examples, rows, cols] = dst.size;
+    let dense = |l: &Look| cols == 1 || l.stride[2] == 1;
+    let slot = |l: &Look, axis: usize| Slot::new(l.offset, l.stride[axis]);
+    let one = |rows, axis| {
+        let (src, dst) = (slot(&src, axis), slot(&dst, axis));
+        Ready::Calls(vec![Call::Copy(Copy { rows, cols, src, dst })])
+    };
+    match (dense(&src) && dense(&dst), examples, rows) {
+        (true, 1, _) => one(rows, 1),
+        (true, _, 1) => one(examples, 0),
+        _ => Ready::Plain(Plain::Copy { src, dst }),
     }
 }

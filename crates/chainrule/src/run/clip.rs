@@ -3,75 +3,79 @@
 //! In: gradients in their region. Out: their 2-norm; gradients scaled where it is above a
 //! limit. Invariant: the same shards in the same order for any number of threads.
 
+use std::sync::Arc;
+
 use chainrule_kernels::{
-    Access, Bin, FusedCall, Inst, Program, Real, Reduce, Reduction, Slot, Src, Un,
+    Access, Bin, Call, Inputs, Inst, Pass, Program, Real, Reduce, Reduction, Sequence,
+    Slot, Src,
 };
 
 use crate::run::{CHUNK, Machine};
 
-/// The two passes of clipping.
-#[derive(Clone, Debug)]
-pub(crate) struct Clip {
-    square: Program,
-    scale: Program,
+/// The two passes of clipping, once they are asked for: sums of squares, one per shard of
+/// [`CHUNK`] gradients, and a product with one number.
+#[derive(Debug)]
+pub(crate) struct Clip<T> {
+    squares: Option<Sequence<T>>,
+    scale: Option<Sequence<T>>,
 }
 
-impl Default for Clip {
+impl<T> Default for Clip<T> {
     fn default() -> Self {
-        let square = vec![Inst::Un(Un::Square, Src::In(0))];
-        let scale = vec![Inst::Bin(Bin::Mul, Src::In(0), Src::Const(0))];
-        let pass = |insts| Program::new(insts, vec![Access::Full], vec![Src::Reg(0)]);
-        Self { square: pass(square), scale: pass(scale) }
+        Self { squares: None, scale: None }
     }
 }
 
 impl<T: Real> Machine<T> {
-    /// The 2-norm of all gradients together.
-    pub fn gradient_norm(&mut self) -> f64 {
+    fn squares(&self) -> Sequence<T> {
         let (region, scratch) = (self.plan.region, self.scratch);
-        let arena = &mut self.memory[self.start..];
-        let mut sum = 0.0;
-        for from in (0..region).step_by(CHUNK - 16) {
-            let n = (region - from).min(CHUNK - 16);
-            let (inputs, outputs) =
-                ([Slot::new(region + from, n)], [Slot::new(scratch + 16, n)]);
-            let call = call(n, &inputs, &outputs, &[]);
-            T::fused(&self.team, arena, &self.clip.square, &call);
-            let total = Reduction {
-                kind: Reduce::AllSum,
+        let shard = |(i, from): (usize, usize)| {
+            Call::Reduce(Reduction {
+                kind: Reduce::AllSquares,
                 rows: 1,
-                cols: n,
-                src: outputs[0],
-                dst: Slot::new(scratch, 1),
+                cols: (region - from).min(CHUNK),
+                src: Slot::new(region + from, region),
+                dst: Slot::new(scratch + i, 1),
                 scale: 1.0,
                 accumulate: false,
-            };
-            T::reduce(&self.team, arena, &total);
-            sum += arena[scratch].to_f64();
-        }
-        libm::sqrt(sum)
+            })
+        };
+        let calls: Vec<_> = (0..region).step_by(CHUNK).enumerate().map(shard).collect();
+        T::sequence(&calls, self.team.threads())
+    }
+
+    fn scale(&self) -> Sequence<T> {
+        let product = vec![Inst::Bin(Bin::Mul, Src::In(0), Src::Const(0))];
+        let program = Program::new(product, vec![Access::Full], vec![Src::Reg(0)]);
+        let region = self.plan.region;
+        let place = vec![Slot::new(region, region)];
+        let one = vec![T::from_f64(1.0)];
+        let pass = Pass::new(Arc::new(program), (1, region), place.clone(), place, one);
+        T::sequence(&[Call::Pass(pass)], self.team.threads())
+    }
+
+    /// The 2-norm of all gradients together.
+    pub fn gradient_norm(&mut self) -> f64 {
+        let squares = self.clip.squares.take().unwrap_or_else(|| self.squares());
+        let shards = self.plan.region.div_ceil(CHUNK);
+        let arena = &mut self.memory[self.start..];
+        T::run(&self.team, arena, &squares, &Inputs::NONE);
+        let sums = &arena[self.scratch..][..shards];
+        let norm = libm::sqrt(sums.iter().map(|s| s.to_f64()).sum());
+        self.clip.squares = Some(squares);
+        norm
     }
 
     /// Scales the gradients so that their norm is at most `limit`; the norm before.
     pub fn clip(&mut self, limit: f64) -> f64 {
         let norm = self.gradient_norm();
         if norm > limit {
-            let region = self.plan.region;
-            let place = [Slot::new(region, region)];
-            let factor = [T::from_f64(limit / norm)];
-            let call = call(region, &place, &place, &factor);
+            let mut scale = self.clip.scale.take().unwrap_or_else(|| self.scale());
+            T::set_consts(&mut scale, 0, &[limit / norm]);
             let arena = &mut self.memory[self.start..];
-            T::fused(&self.team, arena, &self.clip.scale, &call);
+            T::run(&self.team, arena, &scale, &Inputs::NONE);
+            self.clip.scale = Some(scale);
         }
         norm
     }
-}
-
-fn call<'a, T>(
-    n: usize,
-    inputs: &'a [Slot],
-    outputs: &'a [Slot],
-    consts: &'a [T],
-) -> FusedCall<'a, T> {
-    FusedCall { rows: 1, cols: n, inputs, outputs, consts, key: [0; 2], first_row: 0 }
 }

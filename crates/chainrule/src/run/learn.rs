@@ -6,22 +6,75 @@
 
 use std::sync::Arc;
 
-use chainrule_kernels::Real;
+use chainrule_kernels::{Inputs, Real};
 
 use crate::plan::memory::Memory;
-use crate::run::bind::{Binding, Ready};
-use crate::run::exec::{self, Around};
-use crate::run::{CHUNK, Clock, Machine, UpdateRule, bind_all, host, program};
+use crate::plan::step::Work;
+use crate::run::bind::{Binder, Binding, Bound};
+use crate::run::{CHUNK, Clock, Machine, UpdateRule, host};
 
 /// A rule at work on some parameters that lie side by side.
 #[derive(Debug)]
-pub(crate) struct Update<T> {
+struct Update {
     rule: Arc<UpdateRule>,
     n: usize,
     at: Memory,
     states: (usize, usize),
     host: Vec<f64>,
-    ready: Vec<Ready<T>>,
+}
+
+/// The optimiser's updates, bound together.
+#[derive(Debug)]
+pub(crate) struct Learner<T> {
+    updates: Vec<Update>,
+    bound: Bound<T>,
+    /// Room for a pass's constants.
+    consts: Vec<f64>,
+}
+
+impl Update {
+    fn evaluate(&mut self, clock: Clock) {
+        let slot = |n: u32| match n {
+            2 => clock.t,
+            3 => clock.epoch,
+            4 => clock.total,
+            _ => clock.lr_scale,
+        };
+        host::evaluate(&self.rule.host_ops, self.n, slot, &mut self.host);
+    }
+}
+
+fn bound<T: Real>(updates: &[Update], threads: usize) -> Bound<T> {
+    let mut binder = Binder::new(0, threads);
+    for u in updates {
+        let binding = Binding { offset: &u.at.offset, host: &u.host, m: u.n };
+        binder.steps(&binding, &u.rule.steps);
+    }
+    binder.finish()
+}
+
+impl<T: Real> Learner<T> {
+    /// The numbers of this step in place of those of the last.
+    fn prepare(&mut self, clock: Clock, threads: usize) {
+        self.updates.iter_mut().for_each(|u| u.evaluate(clock));
+        let steps =
+            self.updates.iter().flat_map(|u| u.rule.steps.iter().map(move |s| (u, s)));
+        for (i, (u, step)) in steps.enumerate() {
+            match &step.work {
+                Work::Fused(f) => {
+                    self.consts.clear();
+                    self.consts.extend(f.consts.iter().map(|&h| u.host[h]));
+                    self.bound.set_consts(i, &self.consts);
+                }
+                Work::Copy { .. } => {}
+                _ => {
+                    // A rule of unheard-of shape: all of it anew.
+                    self.bound = bound(&self.updates, threads);
+                    return;
+                }
+            }
+        }
+    }
 }
 
 impl<T: Real> Machine<T> {
@@ -38,6 +91,7 @@ impl<T: Real> Machine<T> {
         let states = rules.iter().map(|r| r.states.len()).max().unwrap_or(0);
         let first = self.plan.memory.len;
         let scratch = first + states * region;
+        let mut updates = Vec::new();
         let mut at = 0;
         let mut end = scratch + CHUNK;
         while at < slices.len() {
@@ -58,20 +112,16 @@ impl<T: Real> Machine<T> {
             end = end.max(at_memory.len);
             let host = vec![0.0; rule.host_ops.len()];
             let (n, states) = (to - from, (first + from, region));
-            self.updates.push(Update {
-                rule,
-                n,
-                at: at_memory,
-                states,
-                host,
-                ready: Vec::new(),
-            });
+            updates.push(Update { rule, n, at: at_memory, states, host });
             at = next;
         }
         self.scratch = scratch;
         self.grow(end);
+        let start = Clock { t: 1.0, epoch: 1.0, total: 1.0, lr_scale: 1.0 };
+        updates.iter_mut().for_each(|u| u.evaluate(start));
+        let bound = bound(&updates, self.team.threads());
+        self.learner = Some(Learner { updates, bound, consts: Vec::new() });
         self.reset_states();
-        self.prepare(Clock { t: 1.0, epoch: 1.0, total: 1.0, lr_scale: 1.0 });
         self
     }
 
@@ -85,7 +135,7 @@ impl<T: Real> Machine<T> {
     /// Every state as the rule starts it.
     pub fn reset_states(&mut self) {
         let start = self.start;
-        for u in &self.updates {
+        for u in self.learner.iter().flat_map(|l| &l.updates) {
             for (i, (_, init, _)) in u.rule.states.iter().enumerate() {
                 let from = start + u.states.0 + i * u.states.1;
                 self.memory[from..from + u.n].fill(T::from_f64(*init));
@@ -93,36 +143,18 @@ impl<T: Real> Machine<T> {
         }
     }
 
-    fn prepare(&mut self, clock: Clock) {
-        let slot = |n: u32| match n {
-            2 => clock.t,
-            3 => clock.epoch,
-            4 => clock.total,
-            _ => clock.lr_scale,
-        };
-        for u in &mut self.updates {
-            host::evaluate(&u.rule.host_ops, u.n, slot, &mut u.host);
-            let binding = Binding { offset: &u.at.offset, host: &u.host, m: u.n };
-            bind_all(&binding, &u.rule.steps, &mut u.ready);
-        }
-    }
-
     /// One step of the optimiser with the gradients of the last run.
     pub fn update(&mut self, clock: Clock) {
-        self.prepare(clock);
-        let around = Around { team: &self.team, index: &[], key: [0; 2], m: 0 };
+        let Some(learner) = &mut self.learner else { return };
+        learner.prepare(clock, self.team.threads());
         let arena = &mut self.memory[self.start..];
-        for u in &self.updates {
-            for (step, ready) in u.rule.steps.iter().zip(&u.ready) {
-                exec::step(arena, ready, program(step), &around);
-            }
-        }
+        learner.bound.run(&self.team, arena, &Inputs::NONE);
     }
 
     /// The value of an argument of the rule (`lr`) in the last update.
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<f64> {
-        let u = self.updates.first()?;
+        let u = self.learner.as_ref()?.updates.first()?;
         let (_, h) = u.rule.arguments.iter().find(|(n, _)| n == name)?;
         Some(u.host[*h])
     }
@@ -131,14 +163,14 @@ impl<T: Real> Machine<T> {
     #[must_use]
     pub fn states(&self) -> &[T] {
         let first = self.plan.memory.len;
-        let end = if self.updates.is_empty() { first } else { self.scratch };
+        let end = if self.learner.is_none() { first } else { self.scratch };
         &self.arena()[first..end]
     }
 
     /// The same, to be changed (a run that goes on).
     pub fn states_mut(&mut self) -> &mut [T] {
         let first = self.plan.memory.len;
-        let end = if self.updates.is_empty() { first } else { self.scratch };
+        let end = if self.learner.is_none() { first } else { self.scratch };
         &mut self.arena_mut()[first..end]
     }
 }

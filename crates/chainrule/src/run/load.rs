@@ -4,7 +4,7 @@
 //! nothing is allocated. Deliberately absent: the choice of rows.
 
 use chainrule_graph::graph::SymId;
-use chainrule_kernels::{Real, Slot};
+use chainrule_kernels::{Call, Gather, Real, Slot, Sources};
 
 use crate::run::Machine;
 
@@ -22,6 +22,60 @@ pub enum BatchSource<'a, T> {
     Index(&'a [u32]),
 }
 
+/// The data of several symbols, by number.
+pub trait BatchRows<T>: Sync {
+    /// How many symbols there are.
+    fn symbols(&self) -> usize;
+    /// A symbol with its data.
+    fn symbol(&self, number: usize) -> (SymId, BatchSource<'_, T>);
+}
+
+impl<T: Copy + Sync, const N: usize> BatchRows<T> for [(SymId, BatchSource<'_, T>); N] {
+    fn symbols(&self) -> usize {
+        N
+    }
+
+    fn symbol(&self, number: usize) -> (SymId, BatchSource<'_, T>) {
+        self[number]
+    }
+}
+
+/// No data: what the symbols hold stays.
+pub(crate) struct Nothing;
+pub(crate) const NONE: Nothing = Nothing;
+
+impl<T> BatchRows<T> for Nothing {
+    fn symbols(&self) -> usize {
+        0
+    }
+
+    fn symbol(&self, _: usize) -> (SymId, BatchSource<'_, T>) {
+        unreachable!("there are no symbols")
+    }
+}
+
+/// Dense data as the kernels look at them.
+pub(crate) struct Dense<'a, T>(pub(crate) &'a dyn BatchRows<T>);
+
+impl<T> Sources<T> for Dense<'_, T> {
+    fn source(&self, number: usize) -> &[T] {
+        match self.0.symbol(number).1 {
+            BatchSource::Dense { values, .. } => values,
+            BatchSource::Index(_) => &[],
+        }
+    }
+}
+
+/// Number, symbol and columns of what is dense.
+pub(crate) fn dense<T>(
+    data: &dyn BatchRows<T>,
+) -> impl Iterator<Item = (usize, SymId, usize)> {
+    (0..data.symbols()).filter_map(|number| match data.symbol(number) {
+        (s, BatchSource::Dense { cols, .. }) => Some((number, s, cols)),
+        (_, BatchSource::Index(_)) => None,
+    })
+}
+
 impl<T: Real> Machine<T> {
     /// Sets a symbol to the given rows; their number is the batch's.
     ///
@@ -35,19 +89,36 @@ impl<T: Real> Machine<T> {
         }
     }
 
-    fn load_rows(&mut self, s: SymId, values: &[T], cols: usize, rows: &[u32]) {
-        let Some(view) = self.plan.symbols.get(&s) else { return };
-        let look = self.look(view);
+    /// Where the batch's rows of a symbol go; `None` if nothing in the plan reads it.
+    fn home(&self, s: SymId, cols: usize) -> Option<Slot> {
+        let look = self.look(self.plan.symbols.get(&s)?);
         let entries = look.size.iter().product::<usize>();
-        assert_eq!(
-            entries,
-            rows.len() * cols,
-            "rows of {cols} numbers for symbol {}",
-            s.0
-        );
-        let dst = Slot::new(look.offset, cols);
-        let arena = &mut self.memory[self.start..];
-        T::gather_rows(&self.team, arena, values, cols, rows, dst);
+        assert_eq!(entries, self.m * cols, "rows of {cols} numbers for symbol {}", s.0);
+        Some(Slot::new(look.offset, cols))
+    }
+
+    /// The kernel that gathers a symbol's rows from the data of that number.
+    pub(crate) fn gather(&self, source: usize, s: SymId, cols: usize) -> Option<Call<T>> {
+        let dst = self.home(s, cols)?;
+        Some(Call::Gather(Gather { source, first: 0, rows: self.m, cols, dst }))
+    }
+
+    /// Sets all symbols that are indices.
+    pub(crate) fn set_indices(&mut self, data: &dyn BatchRows<T>, rows: &[u32]) {
+        for number in 0..data.symbols() {
+            if let (s, BatchSource::Index(classes)) = data.symbol(number) {
+                self.load_classes(s, classes, rows);
+            }
+        }
+    }
+
+    fn load_rows(&mut self, s: SymId, values: &[T], cols: usize, rows: &[u32]) {
+        let Some(dst) = self.home(s, cols) else { return };
+        let arena = self.arena_mut();
+        for (i, &row) in rows.iter().enumerate() {
+            let from = &values[row as usize * cols..][..cols];
+            arena[dst.offset + i * cols..][..cols].copy_from_slice(from);
+        }
     }
 
     fn load_classes(&mut self, s: SymId, classes: &[u32], rows: &[u32]) {

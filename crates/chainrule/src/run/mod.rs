@@ -1,34 +1,33 @@
 //! Machines: a plan carried out in f32 or f64 over one arena.
 //!
 //! In: a [`Plan`], values of symbols, batches. Out: values of the nodes that the plan keeps,
-//! and updated parameters. Invariant: after [`Machine::new`] (and [`Machine::with_rule`])
-//! nothing is allocated for a batch; bits do not depend on the number of threads.
+//! and updated parameters. Invariant: after the first batch of a size nothing is allocated for
+//! another; bits do not depend on the number of threads.
 //! Deliberately absent: epochs, shuffling, metrics (`train`).
 
 mod bind;
 mod clip;
-mod exec;
 mod host;
 mod learn;
 mod load;
+mod plain;
 mod update;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use chainrule_graph::graph::{NodeId, SymId};
-use chainrule_kernels::{Program, Real, Team};
+use chainrule_kernels::{Inputs, Real, Team};
 
-pub use load::BatchSource;
+pub use load::{BatchRows, BatchSource};
 pub use update::{Clock, UpdateRule};
 
 use crate::plan::Plan;
 use crate::plan::ir::Id;
-use crate::plan::step::{Step, Work};
+use crate::plan::step::Step;
 use crate::plan::view::View;
-use crate::run::bind::{Binding, Look, Ready};
-use crate::run::exec::Around;
-use crate::run::learn::Update;
+use crate::run::bind::{Binder, Binding, Bound, Look};
+use crate::run::learn::Learner;
 
 /// Purpose of dropout's draws, apart from those of starts and shuffles.
 const DROPOUT: u64 = 0x64_726f_706f_7574;
@@ -43,21 +42,30 @@ pub struct Machine<T: Real> {
     start: usize,
     index: Vec<Vec<u32>>,
     m: usize,
-    host: Vec<f64>,
-    ready: Vec<Ready<T>>,
+    /// The plan for the numbers of rows of late, the newest last.
+    bound: Vec<Fitted<T>>,
     key: [u64; 2],
-    updates: Vec<Update<T>>,
+    learner: Option<Learner<T>>,
     /// The first element after everything else: scratch of clipping and of updates.
     scratch: usize,
-    clip: clip::Clip,
+    clip: clip::Clip<T>,
 }
+
+/// A bound plan, and the symbols whose rows it gathers first.
+#[derive(Debug)]
+struct Fitted<T> {
+    bound: Bound<T>,
+    gathered: Vec<SymId>,
+}
+
+/// As many numbers of rows are kept bound: whole and last batches of two sources.
+const KEPT: usize = 4;
 
 impl<T: Real> Machine<T> {
     /// A machine for a plan; every number starts as 0, running variances as 1.
     #[must_use]
     pub fn new(plan: Arc<Plan>, team: Arc<Team>) -> Self {
         let index = plan.index.iter().map(|_| vec![0; plan.rows]).collect();
-        let host = vec![0.0; plan.host_ops.len()];
         let (m, scratch) = (plan.rows, plan.memory.len);
         let mut machine = Self {
             plan,
@@ -66,15 +74,13 @@ impl<T: Real> Machine<T> {
             start: 0,
             index,
             m,
-            host,
-            ready: Vec::new(),
+            bound: Vec::new(),
             key: [0; 2],
-            updates: Vec::new(),
+            learner: None,
             scratch,
             clip: clip::Clip::default(),
         };
         machine.grow(scratch + CHUNK);
-        machine.bind();
         let variances: Vec<u32> =
             machine.plan.running.keys().filter(|k| k.1).map(|k| k.0).collect();
         for site in variances {
@@ -110,24 +116,47 @@ impl<T: Real> Machine<T> {
         &self.plan
     }
 
-    fn bind(&mut self) {
-        let plan = &*self.plan;
-        host::evaluate(&plan.host_ops, self.m, |_| f64::NAN, &mut self.host);
-        let binding =
-            Binding { offset: &plan.memory.offset, host: &self.host, m: self.m };
-        bind_all(&binding, &plan.steps, &mut self.ready);
-    }
-
     /// Sets the number of rows of the next runs.
     ///
     /// # Panics
     /// If there are none, or more than the plan is for.
     pub fn batch(&mut self, m: usize) {
         assert!(m >= 1 && m <= self.plan.rows, "{m} rows of at most {}", self.plan.rows);
-        if m != self.m {
-            self.m = m;
-            self.bind();
+        self.m = m;
+    }
+
+    /// Makes the plan for m rows the newest; `gather` are the symbols that it gathers first.
+    fn fit(&mut self, gather: &dyn BatchRows<T>) {
+        let wanted = |f: &Fitted<T>| f.bound.m == self.m && gathers(&f.gathered, gather);
+        if self.bound.last().is_some_and(wanted) {
+            return;
         }
+        if let Some(at) = self.bound.iter().position(wanted) {
+            let fitted = self.bound.remove(at);
+            return self.bound.push(fitted);
+        }
+        if self.bound.len() == KEPT {
+            self.bound.remove(0);
+        }
+        let fitted = self.fitted(gather);
+        self.bound.push(fitted);
+    }
+
+    fn fitted(&self, gather: &dyn BatchRows<T>) -> Fitted<T> {
+        let plan = &*self.plan;
+        let mut host = vec![0.0; plan.host_ops.len()];
+        host::evaluate(&plan.host_ops, self.m, |_| f64::NAN, &mut host);
+        let binding = Binding { offset: &plan.memory.offset, host: &host, m: self.m };
+        let mut binder = Binder::new(self.m, self.team.threads());
+        let mut gathered = Vec::new();
+        for (number, s, cols) in load::dense(gather) {
+            gathered.push(s);
+            if let Some(call) = self.gather(number, s, cols) {
+                binder.call(call);
+            }
+        }
+        binder.steps(&binding, &plan.steps);
+        Fitted { bound: binder.finish(), gathered }
     }
 
     /// The number of rows of the next run.
@@ -143,12 +172,32 @@ impl<T: Real> Machine<T> {
 
     /// Does every step of the plan.
     pub fn run(&mut self) {
-        let around =
-            Around { team: &self.team, index: &self.index, key: self.key, m: self.m };
-        let arena = &mut self.memory[self.start..];
-        for (step, ready) in self.plan.steps.iter().zip(&self.ready) {
-            exec::step(arena, ready, program(step), &around);
+        self.run_rows(&load::NONE, &[]);
+    }
+
+    /// Sets the symbols of `data` to the given rows, and does every step of the plan.
+    ///
+    /// # Panics
+    /// If there are more rows than the plan is for, or a row or class that is not there.
+    pub fn run_rows(&mut self, data: &dyn BatchRows<T>, rows: &[u32]) {
+        if data.symbols() > 0 {
+            self.batch(rows.len());
+            self.set_indices(data, rows);
         }
+        self.fit(data);
+        let Some(fitted) = self.bound.last() else { return };
+        let (index, key, sources) = (&self.index, self.key, &load::Dense(data));
+        let inputs = Inputs { index, sources, rows, key };
+        let arena = &mut self.memory[self.start..];
+        fitted.bound.run(&self.team, arena, &inputs);
+    }
+
+    /// Does one step on this thread.
+    fn run_one(&mut self, step: usize) {
+        self.fit(&load::NONE);
+        let Some(fitted) = self.bound.last() else { return };
+        let inputs = Inputs { index: &self.index, key: self.key, ..Inputs::NONE };
+        fitted.bound.run_one(&mut self.memory[self.start..], step, &inputs);
     }
 
     /// Runs again and looks after each step: the first node with a value that is no number.
@@ -156,22 +205,13 @@ impl<T: Real> Machine<T> {
     /// Call it before the update, while parameters and batch are still those of the run.
     pub fn first_nonfinite(&mut self) -> Option<NodeId> {
         let plan = Arc::clone(&self.plan);
-        let looks = |step: &Step| {
-            let (_, writes) = step.work.buffers();
-            writes.into_iter().map(|b| {
-                let start = plan.memory.offset[b.0 as usize];
-                (start, start + plan.buffers[b.0 as usize].len.at(self.m))
-            })
-        };
-        let ranges: Vec<Vec<(usize, usize)>> =
-            plan.steps.iter().map(|s| looks(s).collect()).collect();
         for (i, step) in plan.steps.iter().enumerate().filter(|(_, s)| !s.once) {
-            let around =
-                Around { team: &self.team, index: &self.index, key: self.key, m: self.m };
-            let arena = &mut self.memory[self.start..];
-            exec::step(arena, &self.ready[i], program(step), &around);
-            for (k, (from, to)) in ranges[i].iter().enumerate() {
-                if arena[*from..*to].iter().any(|x| !x.to_f64().is_finite()) {
+            self.run_one(i);
+            for (k, b) in step.work.buffers().1.into_iter().enumerate() {
+                let from = plan.memory.offset[b.0 as usize];
+                let n = plan.buffers[b.0 as usize].len.at(self.m);
+                let written = &self.arena()[from..from + n];
+                if written.iter().any(|x| !x.to_f64().is_finite()) {
                     return plan.node_of(step, k);
                 }
             }
@@ -179,7 +219,8 @@ impl<T: Real> Machine<T> {
         None
     }
 
-    /// Seconds that each step takes, the best of some turns; state moves only in the first.
+    /// Seconds that each step takes on one thread, the best of some turns; state moves only in
+    /// the first.
     pub fn profile(&mut self, turns: usize) -> Vec<f64> {
         let plan = Arc::clone(&self.plan);
         let mut best = vec![f64::INFINITY; plan.steps.len()];
@@ -188,15 +229,8 @@ impl<T: Real> Machine<T> {
                 if turn > 0 && step.once {
                     continue;
                 }
-                let around = Around {
-                    team: &self.team,
-                    index: &self.index,
-                    key: self.key,
-                    m: self.m,
-                };
                 let clock = Instant::now();
-                let arena = &mut self.memory[self.start..];
-                exec::step(arena, &self.ready[i], program(step), &around);
+                self.run_one(i);
                 best[i] = best[i].min(clock.elapsed().as_secs_f64());
             }
         }
@@ -233,7 +267,7 @@ impl<T: Real> Machine<T> {
 
     fn look(&self, view: &View) -> Look {
         let offset = &self.plan.memory.offset;
-        Binding { offset, host: &self.host, m: self.m }.look(view)
+        Binding { offset, host: &[], m: self.m }.look(view)
     }
 
     fn read(&self, look: &Look) -> Vec<f64> {
@@ -309,19 +343,10 @@ impl<T: Real> Machine<T> {
     }
 }
 
-fn program(step: &Step) -> Option<&Program> {
-    match &step.work {
-        Work::Fused(f) => Some(&f.program),
-        _ => None,
-    }
-}
-
-fn bind_all<T: Real>(binding: &Binding<'_>, steps: &[Step], ready: &mut Vec<Ready<T>>) {
-    if ready.len() == steps.len() {
-        steps.iter().zip(ready).for_each(|(s, r)| binding.bind(&s.work, r));
-    } else {
-        *ready = steps.iter().map(|s| binding.ready(&s.work)).collect();
-    }
+/// Whether these are the dense symbols of the data.
+fn gathers<T: Real>(symbols: &[SymId], data: &dyn BatchRows<T>) -> bool {
+    let dense = load::dense(data);
+    dense.map(|(_, s, _)| s).eq(symbols.iter().copied())
 }
 
 impl Plan {

@@ -294,9 +294,8 @@ fn rules(
 impl<T: Real> Engine for Machines<T> {
     fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done> {
         let machine = &mut self.learner.machine;
-        self.train.load(machine, rows);
         machine.set_random_key(self.seed, at.step);
-        machine.run();
+        machine.run_rows(&self.train, rows);
         let mut done = self.learner.figures();
         if !done.objective.is_finite() {
             return None;
@@ -330,8 +329,7 @@ impl<T: Real> Engine for Machines<T> {
         if std::mem::take(&mut self.stale) {
             meter.set_weights(&self.learner.weights());
         }
-        data.load(&mut meter.machine, rows);
-        meter.machine.run();
+        meter.machine.run_rows(data, rows);
         meter.output(&mut self.output);
         meter.figures()
     }

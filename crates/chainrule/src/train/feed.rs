@@ -9,7 +9,7 @@ use chainrule_kernels::Real;
 
 use crate::data::{Array, Dataset};
 use crate::model::{WEIGHT, data_symbols};
-use crate::run::{BatchSource, Machine};
+use crate::run::{BatchRows, BatchSource};
 
 /// A data set in the number type of the run.
 pub(crate) struct Fed<T>(Vec<(SymId, FedArray<T>)>);
@@ -43,18 +43,22 @@ impl<T: Real> Fed<T> {
         }
         Self(all)
     }
+}
 
-    pub(crate) fn load(&self, machine: &mut Machine<T>, rows: &[u32]) {
-        machine.batch(rows.len());
-        for (id, array) in &self.0 {
-            let source = match array {
-                FedArray::Dense { values, cols } => {
-                    BatchSource::Dense { values, cols: *cols }
-                }
-                FedArray::Index(classes) => BatchSource::Index(classes),
-            };
-            machine.load(*id, source, rows);
-        }
+impl<T: Real> BatchRows<T> for Fed<T> {
+    fn symbols(&self) -> usize {
+        self.0.len()
+    }
+
+    fn symbol(&self, number: usize) -> (SymId, BatchSource<'_, T>) {
+        let (id, array) = &self.0[number];
+        let source = match array {
+            FedArray::Dense { values, cols } => {
+                BatchSource::Dense { values, cols: *cols }
+            }
+            FedArray::Index(classes) => BatchSource::Index(classes),
+        };
+        (*id, source)
     }
 }
 

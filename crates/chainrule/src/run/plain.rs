@@ -1,109 +1,49 @@
-//! One step done: the kernel's call, or plain loops where no kernel reads what is there.
+//! Steps without a kernel: plain loops where no kernel reads what is there.
 //!
-//! In: a bound step and the arena. Out: the arena changed. Invariant: nothing is allocated;
-//! plain loops run on one thread in one order, kernels promise equal bits for any number.
+//! In: a bound step and the arena. Out: the arena changed. Invariant: nothing is allocated; one
+//! thread, one order. Deliberately absent: what trains often enough to want a kernel.
 
-use chainrule_kernels::{FusedCall, Program, Real, Reduce, Reduction, Slot, Team};
+use chainrule_kernels::{Real, Slot};
 
 use crate::plan::step::Fold;
-use crate::run::bind::{Look, Ready};
+use crate::run::bind::Look;
 
-/// What a step needs besides itself.
-pub(crate) struct Around<'a> {
-    pub(crate) team: &'a Team,
-    /// One-hot symbols of this batch, as indices.
-    pub(crate) index: &'a [Vec<u32>],
-    pub(crate) key: [u64; 2],
-    pub(crate) m: usize,
+/// A step with numbers for everything.
+#[derive(Clone, Debug)]
+pub(crate) enum Plain {
+    Fold { fold: Fold, over: [bool; 3], src: Look, dst: Look, scale: f64 },
+    OneHot { index: usize, rows: usize, cols: usize, dst: Slot },
+    Copy { src: Look, dst: Look },
+    Eye { n: usize, dst: Slot },
 }
 
-/// Does one step; `program` is that of a pass.
-pub(crate) fn step<T: Real>(
-    arena: &mut [T],
-    ready: &Ready<T>,
-    program: Option<&Program>,
-    around: &Around<'_>,
-) {
-    let team = around.team;
-    let index = |i: usize| &around.index[i][..around.m];
-    match ready {
-        Ready::Fused { rows, cols, inputs, outputs, consts } => {
-            let call = FusedCall {
-                rows: *rows,
-                cols: *cols,
-                inputs,
-                outputs,
-                consts,
-                key: around.key,
-                first_row: 0,
-            };
-            T::fused(team, arena, program.expect("a pass has a program"), &call);
-        }
-        Ready::Product { gemm, again: None } => T::gemm(team, arena, gemm),
-        Ready::Product { gemm, again: Some((count, [a, b, c])) } => {
-            let mut g = *gemm;
-            for _ in 0..*count {
-                T::gemm(team, arena, &g);
-                (g.a, g.b, g.c) = (g.a + a, g.b + b, g.c + c);
-                g.accumulate = *c == 0;
-            }
-        }
-        Ready::Reduce(r) if narrow(r) => narrow_rows(arena, r),
-        Ready::Reduce(r) => T::reduce(team, arena, r),
-        Ready::Soft { fold: Fold::Softmax, rows, cols, src, dst } => {
-            T::softmax(team, arena, *rows, *cols, *src, *dst);
-        }
-        Ready::Soft { rows, cols, src, dst, .. } => {
-            T::logsumexp(team, arena, *rows, *cols, *src, *dst);
-        }
-        Ready::PlainFold { fold, over, src, dst, scale } => {
+/// Does one step; `index` holds the one-hot symbols of this batch.
+pub(crate) fn run<T: Real>(plain: &Plain, arena: &mut [T], index: &[Vec<u32>]) {
+    match plain {
+        Plain::Fold { fold, over, src, dst, scale } => {
             plain_fold(arena, *fold, *over, src, dst, *scale);
         }
-        Ready::Pick { index: i, cols, src, dst } => {
-            T::gather_col(arena, *cols, *src, index(*i), *dst);
+        Plain::OneHot { index: i, rows, cols, dst } => {
+            one_hot(arena, &index[*i][..*rows], *cols, *dst);
         }
-        Ready::SubAt { index: i, cols, dst, what } => {
-            T::sub_at(arena, *cols, *dst, index(*i), *what);
-        }
-        Ready::OneHot { index: i, cols, dst } => {
-            one_hot(arena, index(*i), *cols, *dst);
-        }
-        Ready::Fill { rows, cols, dst, value } => {
-            T::fill(arena, *rows, *cols, *dst, *value);
-        }
-        Ready::Copy { src, dst } => copy(arena, src, dst),
-        Ready::Eye { n, dst } => {
-            T::fill(arena, *n, *n, *dst, T::default());
-            for i in 0..*n {
-                arena[dst.offset + i * (dst.row_stride + 1)] = T::from_f64(1.0);
-            }
-        }
+        Plain::Copy { src, dst } => copy(arena, src, dst),
+        Plain::Eye { n, dst } => eye(arena, *n, *dst),
     }
 }
 
-/// Rows so short that a vector per row costs more than the row.
-fn narrow(r: &Reduction) -> bool {
-    r.cols <= 16 && matches!(r.kind, Reduce::RowSum | Reduce::RowMax) && !r.accumulate
-}
-
-/// Sums (in f64, rounded once) or maxima (NaN if there is one) of short rows.
-fn narrow_rows<T: Real>(arena: &mut [T], r: &Reduction) {
-    for i in 0..r.rows {
-        let row = &arena[r.src.offset + i * r.src.row_stride..][..r.cols];
-        let all = row.iter().map(|x| x.to_f64());
-        let result = if r.kind == Reduce::RowSum {
-            all.sum::<f64>()
-        } else {
-            all.fold(f64::NEG_INFINITY, |t, x| if x > t || x.is_nan() { x } else { t })
-        };
-        arena[r.dst.offset + i * r.dst.row_stride] = T::from_f64(result * r.scale);
+fn eye<T: Real>(arena: &mut [T], n: usize, dst: Slot) {
+    for i in 0..n {
+        let row = &mut arena[dst.offset + i * dst.row_stride..][..n];
+        row.fill(T::default());
+        row[i] = T::from_f64(1.0);
     }
 }
 
 fn one_hot<T: Real>(arena: &mut [T], index: &[u32], cols: usize, dst: Slot) {
-    T::fill(arena, index.len(), cols, dst, T::default());
     for (i, &k) in index.iter().enumerate() {
-        arena[dst.offset + i * dst.row_stride + k as usize] = T::from_f64(1.0);
+        let row = &mut arena[dst.offset + i * dst.row_stride..][..cols];
+        row.fill(T::default());
+        row[k as usize] = T::from_f64(1.0);
     }
 }
 
