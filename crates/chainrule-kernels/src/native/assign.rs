@@ -121,7 +121,8 @@ pub(super) struct Turn<'a> {
     home: Vec<Option<Home>>,
     /// Per register its value: vectors, then masks.
     owner: [Vec<Option<u32>>; 2],
-    held: Vec<u32>,
+    /// Whether a value stays in its register over all turns.
+    held: Vec<bool>,
     room: Range<usize>,
     /// Loads and stores that more registers would have saved.
     pub(super) cost: usize,
@@ -155,13 +156,13 @@ impl<'a> Turn<'a> {
             register: vec![None; count],
             home,
             owner,
-            held: plan.fixed[..held].to_vec(),
+            held: vec![false; count],
             room: plan.room.clone(),
             cost: 0,
         };
-        for register in 0..held {
-            let value = turn.held[register];
+        for (register, &value) in plan.fixed[..held].iter().enumerate() {
             turn.own(value, register as u8);
+            turn.held[value as usize] = true;
         }
         for (i, micro) in plan.tape.micros.iter().enumerate() {
             if !micro.is_source() && !plan.uses[i].is_empty() {
@@ -194,7 +195,7 @@ impl<'a> Turn<'a> {
     }
 
     fn dies(&self, value: u32) -> bool {
-        self.next_use(value).is_none() && !self.held.contains(&value)
+        self.next_use(value).is_none() && !self.held[value as usize]
     }
 
     fn leave(&mut self, value: u32) {
@@ -224,7 +225,7 @@ impl<'a> Turn<'a> {
             None => {
                 let owners = registers.filter_map(|r| self.owner[class][usize::from(r)]);
                 let movable =
-                    owners.filter(|v| !needed.contains(v) && !self.held.contains(v));
+                    owners.filter(|v| !needed.contains(v) && !self.held[**v as usize]);
                 let far = |v: &u32| (self.home[*v as usize].is_some(), self.next_use(*v));
                 let farthest = movable.max_by_key(far)?;
                 let register = self.register[farthest as usize]?;

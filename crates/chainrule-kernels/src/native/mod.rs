@@ -25,7 +25,7 @@ use crate::program::{Access, Bin, Program, Src, Un};
 use crate::schedule::{self, Node, Op, Schedule, constants, places};
 use crate::simd::{Elem, Isa, Vector};
 use crate::values::{bins, uns};
-use assign::{PART, PART_VECTOR, POINTERS, Plan, Turn, pointer_at};
+use assign::{PART, PART_VECTOR, POINTERS, Plan, SPARE_POINTER, Turn, pointer_at};
 use encode::{Asm, Form, Gpr, Lanes, RCX, RDI, RDX, Rm};
 use memory::Code;
 use segments::{Segment, leaving, segments};
@@ -34,8 +34,10 @@ use trace::{Tape, Trace, record};
 
 /// Code of at most so many bytes.
 const MOST_CODE: usize = 1 << 20;
-/// The registers that a called function gives back as they were.
-const SAVED: [Gpr; 6] = [3, 5, 12, 13, 14, 15];
+/// The registers that a called function gives back as they were, as pointers use them
+/// after those that it need not.
+const SAVED: [Gpr; 6] = [3, 5, 12, 13, 14, SPARE_POINTER];
+const FREE_POINTERS: usize = POINTERS.len() + 1 - SAVED.len();
 
 /// The code of a program, per number type, set of instructions, and way that columns are
 /// spread; made when first asked for.
@@ -283,7 +285,13 @@ fn cheapest(plan: &Plan<'_>, asm: &mut Asm) -> Option<()> {
 /// One loop; gives its cost, or nothing if it needs too much room.
 fn write(plan: &Plan<'_>, asm: &mut Asm, held: usize) -> Option<usize> {
     let pointers = POINTERS.iter().zip(&plan.along);
-    SAVED.iter().for_each(|&register| asm.push(register));
+    // The spare pointer is the last of the saved, and used after all others.
+    let saved = if plan.along.len() > POINTERS.len() {
+        &SAVED[..]
+    } else {
+        &SAVED[..plan.along.len().saturating_sub(FREE_POINTERS)]
+    };
+    saved.iter().for_each(|&register| asm.push(register));
     pointers.for_each(|(&to, &place)| asm.pointer(to, RDI, pointer_at(place)));
     Turn::prepare(plan, asm, held)?;
     asm.start_count();
@@ -302,7 +310,7 @@ fn write(plan: &Plan<'_>, asm: &mut Asm, held: usize) -> Option<usize> {
     Turn::write(plan, asm, held, true)?;
     asm.land(no_part);
     asm.leave_vectors();
-    SAVED.iter().rev().for_each(|&register| asm.pop(register));
+    saved.iter().rev().for_each(|&register| asm.pop(register));
     asm.ret();
     Some(cost)
 }

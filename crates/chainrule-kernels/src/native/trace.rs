@@ -119,6 +119,9 @@ impl<T> Clone for Trace<T> {
 }
 
 impl<T: Elem> Trace<T> {
+    /// All bits of a lane.
+    const ALL: u64 = if T::IS_F64 { u64::MAX } else { u32::MAX as u64 };
+
     fn new(op: Op, args: &[u32]) -> Self {
         Trace(write(op, args), PhantomData)
     }
@@ -266,8 +269,15 @@ impl<T: Elem> Vector for Trace<T> {
     fn bits_or(self, other: Self) -> Self {
         self.bitwise(Two::Or, other, |a, b| a | b)
     }
+    /// x ⊕ (x ∧ c) is x without the bits of c.
     fn bits_xor(self, other: Self) -> Self {
-        self.bitwise(Two::Xor, other, |a, b| a ^ b)
+        let Micro { op, args: [x, c, _] } = read(other.0);
+        match Trace::<T>(c, PhantomData).constant() {
+            Some(bits) if op == Op::Two(Two::And) && x == self.0 => {
+                self.bits_and(Self::of_bits(!bits & Self::ALL))
+            }
+            _ => self.bitwise(Two::Xor, other, |a, b| a ^ b),
+        }
     }
     fn bits_up(self) -> Self {
         Self::new(Op::Shift(true), &[self.0])
@@ -307,10 +317,6 @@ impl<T: Elem> Vector for Trace<T> {
     }
     fn select(mask: Mask, yes: Self, no: Self) -> Self {
         Self::new(Op::Select, &[mask.0, yes.0, no.0])
-    }
-    fn abs(self) -> Self {
-        let all = if T::IS_F64 { u64::MAX } else { u64::from(u32::MAX) };
-        self.bits_and(Self::of_bits(bits(T::of(-0.0)) ^ all))
     }
     fn max(self, other: Self) -> Self {
         self.extreme(Two::Max, other)
