@@ -28,7 +28,7 @@ fn time(mut f: impl FnMut()) -> f64 {
 
 /// The least time of a call, made once and run again and again.
 fn time_call(team: &Team, arena: &mut [f32], call: Call<f32>) -> f64 {
-    let sequence = f32::sequence(&[call], team.threads());
+    let sequence = f32::sequence(&[call], team);
     time(|| f32::run(team, arena, &sequence, &Inputs::NONE))
 }
 

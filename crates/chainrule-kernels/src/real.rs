@@ -36,11 +36,11 @@ pub trait Real:
     /// The same number in f64, exactly.
     fn to_f64(self) -> f64;
 
-    /// Deals calls to at most `threads` threads.
+    /// Deals calls to the team's threads, if there is work enough for them.
     ///
     /// # Panics
     /// If operands of a call are missing or meet where they may not.
-    fn sequence(calls: &[Call<Self>], threads: usize) -> Sequence<Self>;
+    fn sequence(calls: &[Call<Self>], team: &Team) -> Sequence<Self>;
 
     /// Puts other numbers in place of the constants of pass `number`; nothing is allocated.
     ///
@@ -76,7 +76,7 @@ pub trait Real:
     /// # Panics
     /// As [`Real::sequence`] and [`Real::run`].
     fn call(team: &Team, arena: &mut [Self], call: Call<Self>) {
-        let sequence = Self::sequence(&[call], team.threads());
+        let sequence = Self::sequence(&[call], team);
         Self::run(team, arena, &sequence, &Inputs::NONE);
     }
 }
@@ -94,8 +94,8 @@ macro_rules! real {
                 self as f64
             }
             #[inline(never)]
-            fn sequence(calls: &[Call<$T>], threads: usize) -> Sequence<$T> {
-                Sequence::new(calls, threads)
+            fn sequence(calls: &[Call<$T>], team: &Team) -> Sequence<$T> {
+                Sequence::new(calls, team)
             }
             #[inline(never)]
             fn set_consts(sequence: &mut Sequence<$T>, number: usize, values: &[f64]) {

@@ -192,8 +192,6 @@ pub struct Sequence<T> {
     gathers: Vec<Gather>,
 }
 
-/// Work below which a second thread costs more than it brings: about 2 µs of one.
-const ALONE: usize = 32 * 1024;
 /// Work that one part may do by itself rather than wait for the others.
 const SMALL: usize = 1024;
 /// Columns are dealt by whole cache lines.
@@ -207,13 +205,13 @@ fn share(len: usize, grain: usize, p: usize, n: usize) -> (usize, usize) {
 
 #[allow(private_bounds, reason = "only this crate makes and runs sequences")]
 impl<T: Forms> Sequence<T> {
-    /// Deals the calls to at most `threads` parts.
+    /// Deals the calls to the team's threads, if there is work enough for them.
     ///
     /// # Panics
     /// If operands of a call are missing or meet where they may not.
-    pub(crate) fn new(calls: &[Call<T>], threads: usize) -> Sequence<T> {
+    pub(crate) fn new(calls: &[Call<T>], team: &Team) -> Sequence<T> {
         let work = calls.iter().fold(0usize, |sum, call| sum.saturating_add(call.work()));
-        Sequence::dealt(calls, if work < ALONE { 1 } else { threads.max(1) })
+        Sequence::dealt(calls, if work < team.worth { 1 } else { team.threads() })
     }
 
     /// Deals the calls to so many parts, however small they are.

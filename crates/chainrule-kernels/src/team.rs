@@ -22,6 +22,9 @@ const SPINS: u32 = 4_000;
 /// The same where members outnumber the processors.
 const FEW_SPINS: u32 = 50;
 
+/// Work below which a second thread costs more than it brings: about 2 µs of one.
+const WORTH: usize = 32 * 1024;
+
 type Payload = Box<dyn Any + Send>;
 type Work<'a> = dyn Fn(usize, &Barrier) + Sync + 'a;
 
@@ -94,6 +97,8 @@ pub struct Team {
     shared: Arc<Shared>,
     members: Vec<(Thread, Option<JoinHandle<()>>)>,
     one_at_a_time: Mutex<()>,
+    /// Work that it shares: so many cheap operations on one number, or more.
+    pub(crate) worth: usize,
 }
 
 impl std::fmt::Debug for Team {
@@ -118,12 +123,20 @@ impl Team {
             spins: if enough { SPINS } else { FEW_SPINS },
         });
         let members = (1..threads).map_while(|part| member(&shared, part)).collect();
-        Team { shared, members, one_at_a_time: Mutex::new(()) }
+        Team { shared, members, one_at_a_time: Mutex::new(()), worth: WORTH }
     }
 
     /// The team of the caller alone; it starts no thread.
     pub fn single() -> Team {
         Team::new(1)
+    }
+
+    /// A team that shares any work, however little: slow, and good for seeing that bits do
+    /// not depend on the number of threads.
+    pub fn eager(threads: usize) -> Team {
+        let mut team = Team::new(threads);
+        team.worth = 0;
+        team
     }
 
     /// How many threads work on a job, the caller among them.

@@ -134,9 +134,10 @@ fn draws(rows: usize, cols: usize, key: [u64; 2], threads: usize) -> Vec<f32> {
     let mut arena = vec![0.0f32; rows * cols];
     let out = vec![Slot::new(0, cols)];
     let pass = Pass::new(Arc::new(program), (rows, cols), vec![], out, vec![]);
-    let sequence = f32::sequence(&[Call::Pass(pass)], threads);
+    let team = Team::eager(threads);
+    let sequence = f32::sequence(&[Call::Pass(pass)], &team);
     let inputs = Inputs { key, ..Inputs::NONE };
-    f32::run(&Team::new(threads), &mut arena, &sequence, &inputs);
+    f32::run(&team, &mut arena, &sequence, &inputs);
     arena
 }
 

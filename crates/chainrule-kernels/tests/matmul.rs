@@ -106,7 +106,7 @@ fn a_row_alone_has_the_bits_that_it_has_among_others() {
             arena[..k].copy_from_slice(&numbers(k, 5));
             arena.extend(numbers(k * n, 2));
             arena.extend(vec![0.0; m * n]);
-            f32::call(&Team::new(threads), &mut arena, Call::Gemm(g));
+            f32::call(&Team::eager(threads), &mut arena, Call::Gemm(g));
             arena[g.c..g.c + n].iter().map(|c| c.to_bits()).collect::<Vec<_>>()
         };
         let alone = row(1, 1);

@@ -114,7 +114,7 @@ fn a_row_alone_has_the_bits_that_it_has_among_others() {
 
 fn indexed(arena: &mut [f32], index: &[u32], call: Call<f32>) {
     let inputs = Inputs { index: &[index.to_vec()], ..Inputs::NONE };
-    f32::run(&Team::single(), arena, &f32::sequence(&[call], 1), &inputs);
+    f32::run(&Team::single(), arena, &f32::sequence(&[call], &Team::single()), &inputs);
 }
 
 fn taken(what: Take) -> Call<f32> {
@@ -141,10 +141,11 @@ fn picks_and_subtractions_touch_one_place_per_row() {
 fn gathered(arena: &mut [f32], from: &[f32], rows: &[u32]) {
     let (source, first, dst) = (0, 0, Slot::new(1, 5));
     let gather = Gather { source, first, rows: rows.len(), cols: 4, dst };
-    let sequence = f32::sequence(&[Call::Gather(gather)], 2);
+    let team = Team::eager(2);
+    let sequence = f32::sequence(&[Call::Gather(gather)], &team);
     let sources: &[&[f32]] = &[from];
     let inputs = Inputs { sources: &sources, rows, ..Inputs::NONE };
-    f32::run(&Team::new(2), arena, &sequence, &inputs);
+    f32::run(&team, arena, &sequence, &inputs);
 }
 
 #[test]

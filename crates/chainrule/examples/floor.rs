@@ -132,8 +132,14 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         let dense = BatchSource::Dense { values: &data.x, cols: c.widths[0] };
         println!("  {:6.2} µs  load", best(&mut || machine.load(input, dense, &rows)));
         println!("  {:6.2} µs  run", best(&mut || machine.run()));
+        let fed = [(input, dense), (target, BatchSource::Index(&data.classes))];
+        println!(
+            "  {:6.2} µs  load and run",
+            best(&mut || machine.run_rows(&fed, &rows))
+        );
         let clock = Clock { t: 1.0, epoch: 1.0, total: 1.0, lr_scale: 0.0 };
         println!("  {:6.2} µs  update", best(&mut || machine.update(clock)));
+        println!("  shared: {:?}", machine.shared());
         machine.reset_states();
     }
     let fed = [
@@ -142,15 +148,21 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
     ];
     let draws = Draws::new(1, 3);
     let mut t = 0.0;
+    let mut spent = (0.0, 0.0);
     timed(epochs, |epoch| {
         let order = draws.permutation(epoch, c.rows);
         let mut sum = 0.0;
         for rows in order.chunks(c.batch) {
             t += 1.0;
+            let a = Instant::now();
             machine.run_rows(&fed, rows);
+            let b = Instant::now();
             sum += machine.scalar(x.objective).expect("kept") * rows.len() as f64;
             machine.update(Clock { t, epoch: 1.0, total: 1.0, lr_scale: 1.0 });
+            spent.0 += (b - a).as_secs_f64() * 1e6;
+            spent.1 += b.elapsed().as_secs_f64() * 1e6;
         }
+        println!("per step: run {:.1} update {:.1}", spent.0 / t, spent.1 / t);
         sum / c.rows as f64
     })
 }
@@ -284,7 +296,7 @@ fn by_hand(c: &Cell, data: &Data, epochs: usize) -> (f64, f64) {
 fn main() {
     let threads = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1);
     let only = std::env::args().nth(2).unwrap_or_default();
-    for c in CELLS.iter().filter(|c| c.name.contains(&only) || only == "steps") {
+    for c in CELLS.iter().filter(|c| c.name.contains(&only)) {
         let data = data(c);
         let (hand, hand_loss) = by_hand(c, &data, 3);
         let (ours, loss) = planned(c, &data, threads, 3);

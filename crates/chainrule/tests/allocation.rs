@@ -76,11 +76,11 @@ fn a_step_allocates_nothing_also_when_the_batch_gets_shorter() {
         machine.scalar(x.objective).expect("kept")
     };
     // Each thread has its own parts, and gets its working memory at the first turn.
-    for t in 0..20 {
+    for t in 0..80 {
         step(f64::from(t + 1), &rows[..if t % 2 == 0 { 256 } else { 244 }]);
     }
     let before = COUNT.load(Ordering::Relaxed);
-    for t in 20..40 {
+    for t in 80..120 {
         step(f64::from(t + 1), &rows[..if t % 2 == 0 { 256 } else { 244 }]);
     }
     assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);

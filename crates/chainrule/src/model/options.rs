@@ -40,11 +40,13 @@ impl Options {
         self
     }
 
-    /// The number of threads, found out where it is 0.
+    /// The number of threads: as many as processors where it is 0, and never more, since
+    /// threads that share a processor only wait for each other.
     pub(crate) fn team(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            n => n,
+            0 => processors,
+            n => n.min(processors),
         }
     }
 

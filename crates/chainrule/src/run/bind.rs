@@ -5,6 +5,7 @@
 //! Deliberately absent: doing anything but in [`Bound::run`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chainrule_kernels::{
     Call, Copy, Fill, Gemm, Inputs, Pass, Pick, Real, Reduce, Reduction, RowSoft,
@@ -12,8 +13,9 @@ use chainrule_kernels::{
 };
 
 use crate::plan::ext::Ext;
-use crate::plan::step::{Fold, Grid, Host, Product, Step, Way, What, Work};
+use crate::plan::step::{self, Fold, Grid, Host, Product, Step, What, Work};
 use crate::plan::view::{Rows, Spot, View};
+use crate::run::pace::{Pace, Way};
 use crate::run::plain::{self, Plain};
 
 /// A strided look at the arena.
@@ -40,24 +42,23 @@ enum Stretch<T> {
 /// A plan bound to a number of rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Bound<T> {
-    pub(crate) m: usize,
     stretches: Vec<Stretch<T>>,
     /// Per step its stretch, its first call there, and how many.
     places: Vec<(usize, usize, usize)>,
 }
 
 /// Binds step after step.
-pub(crate) struct Binder<T> {
+pub(crate) struct Binder<'a, T> {
     bound: Bound<T>,
     calls: Vec<Call<T>>,
-    threads: usize,
+    team: &'a Team,
 }
 
-impl<T: Real> Binder<T> {
-    /// For m rows and so many threads.
-    pub(crate) fn new(m: usize, threads: usize) -> Self {
-        let bound = Bound { m, stretches: Vec::new(), places: Vec::new() };
-        Self { bound, calls: Vec::new(), threads }
+impl<'a, T: Real> Binder<'a, T> {
+    /// For a team.
+    pub(crate) fn new(team: &'a Team) -> Self {
+        let bound = Bound { stretches: Vec::new(), places: Vec::new() };
+        Self { bound, calls: Vec::new(), team }
     }
 
     /// A kernel that is no step.
@@ -85,7 +86,7 @@ impl<T: Real> Binder<T> {
 
     fn close(&mut self) {
         if !self.calls.is_empty() {
-            let sequence = T::sequence(&self.calls, self.threads);
+            let sequence = T::sequence(&self.calls, self.team);
             self.bound.stretches.push(Stretch::Kernels(sequence));
             self.calls.clear();
         }
@@ -108,6 +109,20 @@ impl<T: Real> Bound<T> {
         }
     }
 
+    /// Whether more than one thread has a part in it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared().iter().any(|(threads, _)| *threads > 1)
+    }
+
+    /// Threads and waits of each stretch of kernels.
+    pub(crate) fn shared(&self) -> Vec<(usize, usize)> {
+        let shared = |stretch: &Stretch<T>| match stretch {
+            Stretch::Kernels(sequence) => Some(sequence.shared()),
+            Stretch::Plain(_) => None,
+        };
+        self.stretches.iter().filter_map(shared).collect()
+    }
+
     /// Does one step, on this thread.
     pub(crate) fn run_one(&self, arena: &mut [T], step: usize, inputs: &Inputs<'_, T>) {
         let (stretch, first, n) = self.places[step];
@@ -124,6 +139,48 @@ impl<T: Real> Bound<T> {
         let (stretch, first, _) = self.places[step];
         if let Stretch::Kernels(sequence) = &mut self.stretches[stretch] {
             T::set_consts(sequence, first, values);
+        }
+    }
+}
+
+/// The same plan for the team and for one thread alone, and the choice between them.
+#[derive(Debug)]
+pub(crate) struct Paced<T> {
+    together: Bound<T>,
+    alone: Option<Bound<T>>,
+    pace: Pace,
+}
+
+impl<T: Real> Paced<T> {
+    /// `bind` binds for a team.
+    pub(crate) fn new(team: &Team, bind: impl Fn(&Team) -> Bound<T>) -> Self {
+        let together = bind(team);
+        let alone = together.is_shared().then(|| bind(&Team::single()));
+        Self { together, alone, pace: Pace::default() }
+    }
+
+    pub(crate) fn together(&self) -> &Bound<T> {
+        &self.together
+    }
+
+    /// Does every step, the way that has been faster of late.
+    pub(crate) fn run(&mut self, team: &Team, arena: &mut [T], inputs: &Inputs<'_, T>) {
+        let Some(alone) = &self.alone else {
+            return self.together.run(team, arena, inputs);
+        };
+        let clock = Instant::now();
+        match self.pace.way() {
+            Way::Alone => alone.run(team, arena, inputs),
+            Way::Together => self.together.run(team, arena, inputs),
+        }
+        self.pace.took(clock.elapsed().as_secs_f64());
+    }
+
+    /// See [`Bound::set_consts`].
+    pub(crate) fn set_consts(&mut self, step: usize, values: &[f64]) {
+        self.together.set_consts(step, values);
+        if let Some(alone) = &mut self.alone {
+            alone.set_consts(step, values);
         }
     }
 }
@@ -200,9 +257,9 @@ impl Binding<'_> {
                 let (rows, cols) = (self.at(*rows), self.at(*cols));
                 let (src, dst) = (self.slot(src), self.slot(dst));
                 let kind = match (fold, way) {
-                    (Fold::Sum, Way::Rows) => Reduce::RowSum,
-                    (Fold::Sum, Way::Cols) => Reduce::ColSum,
-                    (Fold::Sum, Way::All) => Reduce::AllSum,
+                    (Fold::Sum, step::Way::Rows) => Reduce::RowSum,
+                    (Fold::Sum, step::Way::Cols) => Reduce::ColSum,
+                    (Fold::Sum, step::Way::All) => Reduce::AllSum,
                     (Fold::Max, _) => Reduce::RowMax,
                     (fold, _) => {
                         let max = *fold == Fold::Softmax;

@@ -41,7 +41,7 @@ impl<T: Real> Machine<T> {
             })
         };
         let calls: Vec<_> = (0..region).step_by(CHUNK).enumerate().map(shard).collect();
-        T::sequence(&calls, self.team.threads())
+        T::sequence(&calls, &self.team)
     }
 
     fn scale(&self) -> Sequence<T> {
@@ -51,7 +51,7 @@ impl<T: Real> Machine<T> {
         let place = vec![Slot::new(region, region)];
         let one = vec![T::from_f64(1.0)];
         let pass = Pass::new(Arc::new(program), (1, region), place.clone(), place, one);
-        T::sequence(&[Call::Pass(pass)], self.team.threads())
+        T::sequence(&[Call::Pass(pass)], &self.team)
     }
 
     /// The 2-norm of all gradients together.

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use chainrule_kernels::{Inputs, Real};
+use chainrule_kernels::{Inputs, Real, Team};
 
 use crate::plan::memory::Memory;
 use crate::plan::step::Work;
-use crate::run::bind::{Binder, Binding, Bound};
+use crate::run::bind::{Binder, Binding, Paced};
 use crate::run::{CHUNK, Clock, Machine, UpdateRule, host};
 
 /// A rule at work on some parameters that lie side by side.
@@ -27,7 +27,7 @@ struct Update {
 #[derive(Debug)]
 pub(crate) struct Learner<T> {
     updates: Vec<Update>,
-    bound: Bound<T>,
+    bound: Paced<T>,
     /// Room for a pass's constants.
     consts: Vec<f64>,
 }
@@ -44,18 +44,24 @@ impl Update {
     }
 }
 
-fn bound<T: Real>(updates: &[Update], threads: usize) -> Bound<T> {
-    let mut binder = Binder::new(0, threads);
-    for u in updates {
-        let binding = Binding { offset: &u.at.offset, host: &u.host, m: u.n };
-        binder.steps(&binding, &u.rule.steps);
-    }
-    binder.finish()
+fn bound<T: Real>(updates: &[Update], team: &Team) -> Paced<T> {
+    Paced::new(team, |team| {
+        let mut binder = Binder::new(team);
+        for u in updates {
+            let binding = Binding { offset: &u.at.offset, host: &u.host, m: u.n };
+            binder.steps(&binding, &u.rule.steps);
+        }
+        binder.finish()
+    })
 }
 
 impl<T: Real> Learner<T> {
+    pub(crate) fn shared(&self) -> Vec<(usize, usize)> {
+        self.bound.together().shared()
+    }
+
     /// The numbers of this step in place of those of the last.
-    fn prepare(&mut self, clock: Clock, threads: usize) {
+    fn prepare(&mut self, clock: Clock, team: &Team) {
         self.updates.iter_mut().for_each(|u| u.evaluate(clock));
         let steps =
             self.updates.iter().flat_map(|u| u.rule.steps.iter().map(move |s| (u, s)));
@@ -69,7 +75,7 @@ impl<T: Real> Learner<T> {
                 Work::Copy { .. } => {}
                 _ => {
                     // A rule of unheard-of shape: all of it anew.
-                    self.bound = bound(&self.updates, threads);
+                    self.bound = bound(&self.updates, team);
                     return;
                 }
             }
@@ -119,7 +125,7 @@ impl<T: Real> Machine<T> {
         self.grow(end);
         let start = Clock { t: 1.0, epoch: 1.0, total: 1.0, lr_scale: 1.0 };
         updates.iter_mut().for_each(|u| u.evaluate(start));
-        let bound = bound(&updates, self.team.threads());
+        let bound = bound(&updates, &self.team);
         self.learner = Some(Learner { updates, bound, consts: Vec::new() });
         self.reset_states();
         self
@@ -146,7 +152,7 @@ impl<T: Real> Machine<T> {
     /// One step of the optimiser with the gradients of the last run.
     pub fn update(&mut self, clock: Clock) {
         let Some(learner) = &mut self.learner else { return };
-        learner.prepare(clock, self.team.threads());
+        learner.prepare(clock, &self.team);
         let arena = &mut self.memory[self.start..];
         learner.bound.run(&self.team, arena, &Inputs::NONE);
     }

@@ -10,6 +10,7 @@ mod clip;
 mod host;
 mod learn;
 mod load;
+mod pace;
 mod plain;
 mod update;
 
@@ -26,7 +27,7 @@ use crate::plan::Plan;
 use crate::plan::ir::Id;
 use crate::plan::step::Step;
 use crate::plan::view::View;
-use crate::run::bind::{Binder, Binding, Bound, Look};
+use crate::run::bind::{Binder, Binding, Look, Paced};
 use crate::run::learn::Learner;
 
 /// Purpose of dropout's draws, apart from those of starts and shuffles.
@@ -54,7 +55,8 @@ pub struct Machine<T: Real> {
 /// A bound plan, and the symbols whose rows it gathers first.
 #[derive(Debug)]
 struct Fitted<T> {
-    bound: Bound<T>,
+    bound: Paced<T>,
+    m: usize,
     gathered: Vec<SymId>,
 }
 
@@ -127,7 +129,7 @@ impl<T: Real> Machine<T> {
 
     /// Makes the plan for m rows the newest; `gather` are the symbols that it gathers first.
     fn fit(&mut self, gather: &dyn BatchRows<T>) {
-        let wanted = |f: &Fitted<T>| f.bound.m == self.m && gathers(&f.gathered, gather);
+        let wanted = |f: &Fitted<T>| f.m == self.m && gathers(&f.gathered, gather);
         if self.bound.last().is_some_and(wanted) {
             return;
         }
@@ -147,16 +149,17 @@ impl<T: Real> Machine<T> {
         let mut host = vec![0.0; plan.host_ops.len()];
         host::evaluate(&plan.host_ops, self.m, |_| f64::NAN, &mut host);
         let binding = Binding { offset: &plan.memory.offset, host: &host, m: self.m };
-        let mut binder = Binder::new(self.m, self.team.threads());
-        let mut gathered = Vec::new();
-        for (number, s, cols) in load::dense(gather) {
-            gathered.push(s);
-            if let Some(call) = self.gather(number, s, cols) {
-                binder.call(call);
-            }
-        }
-        binder.steps(&binding, &plan.steps);
-        Fitted { bound: binder.finish(), gathered }
+        let bound = Paced::new(&self.team, |team| {
+            let mut binder = Binder::new(team);
+            let gathers = load::dense(gather);
+            gathers
+                .filter_map(|(number, s, cols)| self.gather(number, s, cols))
+                .for_each(|call| binder.call(call));
+            binder.steps(&binding, &plan.steps);
+            binder.finish()
+        });
+        let gathered = load::dense(gather).map(|(_, s, _)| s).collect();
+        Fitted { bound, m: self.m, gathered }
     }
 
     /// The number of rows of the next run.
@@ -185,11 +188,21 @@ impl<T: Real> Machine<T> {
             self.set_indices(data, rows);
         }
         self.fit(data);
-        let Some(fitted) = self.bound.last() else { return };
+        let Some(fitted) = self.bound.last_mut() else { return };
         let (index, key, sources) = (&self.index, self.key, &load::Dense(data));
         let inputs = Inputs { index, sources, rows, key };
         let arena = &mut self.memory[self.start..];
         fitted.bound.run(&self.team, arena, &inputs);
+    }
+
+    /// How the last run was shared: threads, and how often they waited for each other, for
+    /// each stretch of kernels; then the same for the update.
+    #[must_use]
+    pub fn shared(&self) -> Vec<(usize, usize)> {
+        let run =
+            self.bound.last().map(|f| f.bound.together().shared()).unwrap_or_default();
+        let update = self.learner.as_ref().map(Learner::shared).unwrap_or_default();
+        [run, update].concat()
     }
 
     /// Does one step on this thread.
@@ -197,7 +210,7 @@ impl<T: Real> Machine<T> {
         self.fit(&load::NONE);
         let Some(fitted) = self.bound.last() else { return };
         let inputs = Inputs { index: &self.index, key: self.key, ..Inputs::NONE };
-        fitted.bound.run_one(&mut self.memory[self.start..], step, &inputs);
+        fitted.bound.together().run_one(&mut self.memory[self.start..], step, &inputs);
     }
 
     /// Runs again and looks after each step: the first node with a value that is no number.

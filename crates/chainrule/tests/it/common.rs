@@ -68,9 +68,18 @@ pub(crate) fn module(text: &str) -> Module {
 
 /// A case of a file in training form, with drawn values.
 pub(crate) fn case(text: &str, sizes: &[(&str, usize)], m: usize, form: Form) -> Case {
-    let module = module(text);
-    let derived = derive(&module).expect("derives");
-    let x = expand(&module, &derived, form);
+    case_of(&module(text), sizes, m, form)
+}
+
+/// The same for a module.
+pub(crate) fn case_of(
+    module: &Module,
+    sizes: &[(&str, usize)],
+    m: usize,
+    form: Form,
+) -> Case {
+    let derived = derive(module).expect("derives");
+    let x = expand(module, &derived, form);
     let mut all = module.dims.sizes.clone();
     all.extend(sizes.iter().map(|(n, s)| ((*n).to_string(), *s)));
     let mut draw = Draw(7);
@@ -139,7 +148,7 @@ impl Case {
         team: usize,
         m: usize,
     ) -> Machine<T> {
-        let mut machine = Machine::new(Arc::new(plan), Arc::new(Team::new(team)));
+        let mut machine = Machine::new(Arc::new(plan), Arc::new(Team::eager(team)));
         let rows: Vec<u32> = (0..m as u32).collect();
         machine.batch(m);
         for (&s, value) in &self.values {

@@ -6,6 +6,7 @@ mod differences;
 mod exams;
 mod functions;
 mod generated;
+mod golden;
 mod mutations;
 mod outside;
 mod planned;

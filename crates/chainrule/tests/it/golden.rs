@@ -1,0 +1,164 @@
+//! Golden training: losses of fixed runs, bit for bit, and what happens to all three guards when
+//! one derivative rule is wrong.
+//!
+//! The losses stand in `golden.txt`; after a change that means to move them, `CHAINRULE_BLESS=1`
+//! writes the new ones, and the commit says why.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use chainrule::check;
+use chainrule::graph::derived::derive;
+use chainrule::graph::expand::Purpose as Form;
+use chainrule::graph::module::Module;
+use chainrule::graph::optimizer::{parse_call, rule};
+use chainrule::graph::syntax::parse_expression;
+use chainrule::graph::{lower, prelude, verify};
+use chainrule::plan::Purpose;
+use chainrule::run::{Clock, Machine, UpdateRule};
+
+use crate::common::{case_of, module};
+
+/// A network and its optimiser.
+struct Golden {
+    name: &'static str,
+    text: &'static str,
+    optimizer: &'static str,
+}
+
+const SIZES: &[(&str, usize)] = &[("D", 20), ("H", 33), ("K", 5)];
+const ROWS: usize = 48;
+const STEPS: u32 = 20;
+
+const ALL: [Golden; 3] = [
+    Golden {
+        name: "relu, softmax, adam",
+        text: "
+input x : D
+target y : K one-hot
+param W1 : H×D ~ he, b1 : H = 0, W2 : K×H ~ glorot, b2 : K = 0
+a1 = relu(W1 x + b1)
+L = cross_entropy(y, softmax(W2 a1 + b2))
+minimize mean(L) + 1e-3/2 ‖W1‖²
+",
+        optimizer: "adam(lr = 0.01)",
+    },
+    Golden {
+        name: "gelu, half_mse, momentum",
+        text: "
+input x : D
+target y : K
+param W1 : H×D ~ he, b1 : H = 0, W2 : K×H ~ glorot, b2 : K = 0
+a1 = gelu(W1 x + b1)
+L = half_mse(y, W2 a1 + b2)
+minimize mean(L)
+",
+        optimizer: "momentum(lr = 0.001)",
+    },
+    Golden {
+        name: "batch_norm, dropout, sigmoid, rmsprop",
+        text: "
+input x : D
+target y : 1 binary
+param W1 : H×D ~ glorot, W2 : 1×H ~ glorot, b2 : 1 = 0, γ : H = 1, β : H = 0
+a1 = dropout(sigmoid(γ ⊙ batch_norm(W1 x) + β), 0.2)
+L = bce(y, sigmoid(W2 a1 + b2))
+minimize mean(L)
+",
+        optimizer: "rmsprop(lr = 0.01)",
+    },
+];
+
+/// The objective before each of twenty steps, in f32.
+fn losses(golden: &Golden, module: &Module, threads: usize) -> Vec<f64> {
+    let case = case_of(module, SIZES, ROWS, Form::Training);
+    let functions = prelude::functions();
+    let call = parse_call(functions, golden.optimizer).expect("a call");
+    let rule = rule(functions, &call, true).expect("a rule");
+    let rule = std::sync::Arc::new(UpdateRule::new(&rule).expect("plans"));
+    let plan = case.plan(Purpose::Train, true, &[]);
+    let mut machine: Machine<f32> = case.machine(plan, threads, ROWS).with_rule(&rule);
+    let step = |t: u32| {
+        machine.set_random_key(1, u64::from(t));
+        machine.run();
+        let (t, epoch, total) = (f64::from(t), 1.0, f64::from(STEPS));
+        let loss = machine.scalar(case.x.objective).expect("kept");
+        machine.update(Clock { t, epoch, total, lr_scale: 1.0 });
+        loss
+    };
+    (1..=STEPS).map(step).collect()
+}
+
+fn written(golden: &Golden, losses: &[f64]) -> String {
+    let mut text = format!("{}:", golden.name);
+    for loss in losses {
+        write!(text, " {loss:?}").expect("a string takes everything");
+    }
+    text
+}
+
+fn kept() -> String {
+    std::fs::read_to_string(path()).expect("golden.txt is there")
+}
+
+fn path() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden.txt")
+}
+
+#[test]
+fn golden_losses_hold_to_the_bit_on_any_number_of_threads() {
+    let now: Vec<String> =
+        ALL.iter().map(|g| written(g, &losses(g, &module(g.text), 1))).collect();
+    if std::env::var_os("CHAINRULE_BLESS").is_some() {
+        std::fs::write(path(), now.join("\n") + "\n").expect("golden.txt is written");
+    }
+    let kept = kept();
+    for (line, kept) in now.iter().zip(kept.lines()) {
+        assert_eq!(line, kept);
+    }
+    assert_eq!(now.len(), kept.lines().count());
+    for (golden, one) in ALL.iter().zip(now) {
+        for threads in [2, 3, 8] {
+            let many = losses(golden, &module(golden.text), threads);
+            assert_eq!(written(golden, &many), one, "on {threads} threads");
+        }
+    }
+}
+
+/// The module with another derivative for one of the functions.
+fn broken(module: &Module, function: &str, derivative: &str) -> Module {
+    let mut module = module.clone();
+    let id = module.functions.find(function).expect("shipped");
+    let known = |n: &str| lower::is_builtin(n) || module.functions.find(n).is_some();
+    let (wrong, found) = parse_expression(derivative, &known);
+    assert!(found.is_empty(), "{found:?}");
+    module.functions.all[id.0 as usize].derivative = Some(wrong);
+    module
+}
+
+#[test]
+fn a_broken_derivative_rule_fails_the_solution_the_check_and_the_golden_training() {
+    let kept = kept();
+    let slips = [
+        ("relu", "1 if z > 0 else 0.01"),
+        ("gelu", "0.5 (1 + erf(z / sqrt(2)))"),
+        ("sigmoid", "sigmoid(z) (1 + sigmoid(z))"),
+    ];
+    for ((golden, line), (function, derivative)) in ALL.iter().zip(kept.lines()).zip(slips) {
+        let whole = module(golden.text);
+        let fine = derive(&whole).expect("derives");
+        assert!(verify::gradient(&whole, &fine, 0).is_ok(), "{function}");
+        let passes = |m: &Module| {
+            let checked = check::gradients(m, &derive(m).expect("derives"), None, 0);
+            checked.expect("is checked").expect("learns").passed()
+        };
+        assert!(passes(&whole), "{function}");
+
+        let slipped = broken(&whole, function, derivative);
+        let derived = derive(&slipped).expect("derives");
+        assert!(verify::gradient(&slipped, &derived, 0).is_err(), "{function}: explain");
+        assert!(!passes(&slipped), "{function}: check");
+        let moved = written(golden, &losses(golden, &slipped, 1));
+        assert_ne!(moved, line, "{function}: golden training");
+    }
+}
