@@ -153,7 +153,7 @@ fn bench_making(team: &Team) {
                 let outputs = (4..4 + program.outputs.len()).map(|i| Slot::new(i, 1));
                 let (consts, outputs) = (vec![0.5f32; 5], outputs.collect());
                 let pass = Pass::new(Arc::new(program), (1, 1), inputs, outputs, consts);
-                let sequence = f32::sequence(&[Call::Pass(pass)], 1);
+                let sequence = f32::sequence(&[Call::Pass(pass)], team);
                 f32::run(team, &mut [0.5; 8], &sequence, &Inputs::NONE);
             })
         });

@@ -225,7 +225,7 @@ impl<'a> Turn<'a> {
             None => {
                 let owners = registers.filter_map(|r| self.owner[class][usize::from(r)]);
                 let movable =
-                    owners.filter(|v| !needed.contains(v) && !self.held[**v as usize]);
+                    owners.filter(|v| !needed.contains(v) && !self.held[*v as usize]);
                 let far = |v: &u32| (self.home[*v as usize].is_some(), self.next_use(*v));
                 let farthest = movable.max_by_key(far)?;
                 let register = self.register[farthest as usize]?;

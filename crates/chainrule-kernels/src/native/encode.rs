@@ -388,7 +388,7 @@ impl Asm {
 
     /// Does nothing until the next place is a multiple of `align`.
     pub(super) fn align(&mut self, align: usize) {
-        while self.bytes.len() % align > 0 {
+        while !self.bytes.len().is_multiple_of(align) {
             self.bytes.push(0x90);
         }
     }
