@@ -264,26 +264,23 @@ fn result<V: Vector>(op: Op, args: &[V]) -> V {
 
 /// Writes the loop with as many values held over all turns as costs least.
 fn cheapest(plan: &Plan<'_>, asm: &mut Asm) -> Option<()> {
-    let start = asm.mark();
-    let most = plan.most_held(asm);
+    let (start, most) = (asm.mark(), plan.most_held(asm));
     let mut best: Option<(usize, usize)> = None;
-    let mut held = Some(most);
-    while let Some(here) = held {
-        let cost = write(plan, asm, here);
-        if cost == Some(0) {
-            return Some(());
-        }
+    for held in (0..=most).rev().step_by(1 + most / 6) {
+        let cost = Turn::write(plan, asm, held, false);
         asm.back(start);
         if let Some(cost) = cost.filter(|&c| best.is_none_or(|(least, _)| c < least)) {
-            best = Some((cost, here));
+            best = Some((cost, held));
         }
-        held = here.checked_sub(1 + most / 6);
+        if cost == Some(0) {
+            break;
+        }
     }
-    write(plan, asm, best?.1).map(|_| ())
+    write(plan, asm, best?.1)
 }
 
-/// One loop; gives its cost, or nothing if it needs too much room.
-fn write(plan: &Plan<'_>, asm: &mut Asm, held: usize) -> Option<usize> {
+/// One loop, or nothing if it needs too much room.
+fn write(plan: &Plan<'_>, asm: &mut Asm, held: usize) -> Option<()> {
     let pointers = POINTERS.iter().zip(&plan.along);
     // The spare pointer is the last of the saved, and used after all others.
     let saved = if plan.along.len() > POINTERS.len() {
@@ -298,7 +295,7 @@ fn write(plan: &Plan<'_>, asm: &mut Asm, held: usize) -> Option<usize> {
     let no_whole = asm.jump_if_zero(RDX);
     asm.align(32);
     let top = asm.bytes.len();
-    let cost = Turn::write(plan, asm, held, false)?;
+    Turn::write(plan, asm, held, false)?;
     asm.count(top);
     asm.land(no_whole);
     let no_part = asm.jump_if_zero(RCX);
@@ -312,5 +309,5 @@ fn write(plan: &Plan<'_>, asm: &mut Asm, held: usize) -> Option<usize> {
     asm.leave_vectors();
     saved.iter().rev().for_each(|&register| asm.pop(register));
     asm.ret();
-    Some(cost)
+    Some(())
 }

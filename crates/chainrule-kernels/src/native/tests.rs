@@ -227,12 +227,21 @@ fn run<T: Forms>(pass: &Pass<T>, arena: &[T], isa: Isa) -> Vec<u64> {
 
 fn same_as_walked<T: Forms>(dice: &mut Dice, size: Size, shape: (usize, usize)) {
     let program = random_program(dice, size);
+    same::<T>(dice, program, size.consts, shape);
+}
+
+fn same<T: Forms>(
+    dice: &mut Dice,
+    program: Program,
+    consts: usize,
+    shape: (usize, usize),
+) {
     let text = format!("{:?} {:?} {:?}", program.insts, program.inputs, program.outputs);
     let has_own_steps = program.insts.iter().any(|inst| {
         let un = matches!(inst, Inst::Un(Un::Sin | Un::Cos, _));
         un || matches!(inst, Inst::Uniform { .. } | Inst::Bin(Bin::Pow, ..))
     });
-    let (pass, arena) = random_pass::<T>(dice, program, shape, size.consts);
+    let (pass, arena) = random_pass::<T>(dice, program, shape, consts);
     let mut walked = pass.clone();
     walked.program = Arc::new(Program::clone(&pass.program).walked());
     for isa in [Isa::Avx2, Isa::Avx512] {
@@ -244,6 +253,22 @@ fn same_as_walked<T: Forms>(dice: &mut Dice, size: Size, shape: (usize, usize)) 
             assert!(code.is_some() || has_own_steps, "{isa:?}: no code for {text}");
         }
     }
+}
+
+#[test]
+fn more_masks_than_registers_are_kept_elsewhere() {
+    let compare =
+        |i: u16| Inst::Bin(BINS[7 + usize::from(i) % 6], Src::In(0), Src::Const(i));
+    let choose = |i: u16| {
+        let last = if i == 0 { Src::In(1) } else { Src::Reg(11 + i) };
+        Inst::Select(Src::Reg(i % 12), last, Src::Const(11 - i % 12))
+    };
+    let insts: Vec<Inst> = (0..12).map(compare).chain((0..24).map(choose)).collect();
+    let inputs = vec![Access::Full, Access::Full];
+    let program = Program::new(insts, inputs, vec![Src::Reg(35)]);
+    let mut dice = Dice(9);
+    same::<f32>(&mut dice, program.clone(), 12, (1, 333));
+    same::<f64>(&mut dice, program, 12, (1, 333));
 }
 
 #[test]
