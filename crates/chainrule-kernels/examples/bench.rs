@@ -36,23 +36,25 @@ fn numbers(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 37) % 101) as f32 / 101.0 + 0.01).collect()
 }
 
-/// g, m, v, θ → m, v, θ.
+/// The prelude's Adam as it is planned: g, m, v, θ → m, v, θ.
 fn adam() -> Program {
     use Src::{Const, In, Reg};
     Program::new(
         vec![
-            Inst::Bin(Bin::Sub, In(0), In(1)),
-            Inst::MulAdd(Reg(0), Const(0), In(1)),
+            Inst::Bin(Bin::Mul, Const(0), In(1)),
+            Inst::MulAdd(Const(1), In(0), Reg(0)),
+            Inst::Bin(Bin::Mul, Const(2), In(2)),
             Inst::Un(Un::Square, In(0)),
-            Inst::Bin(Bin::Sub, Reg(2), In(2)),
-            Inst::MulAdd(Reg(3), Const(1), In(2)),
-            Inst::Un(Un::Sqrt, Reg(4)),
-            Inst::MulAdd(Reg(5), Const(2), Const(3)),
-            Inst::Bin(Bin::Div, Reg(1), Reg(6)),
-            Inst::MulAdd(Reg(7), Const(4), In(3)),
+            Inst::MulAdd(Const(3), Reg(3), Reg(2)),
+            Inst::Bin(Bin::Mul, Const(4), Reg(4)),
+            Inst::Un(Un::Sqrt, Reg(5)),
+            Inst::Bin(Bin::Add, Reg(6), Const(5)),
+            Inst::Bin(Bin::Mul, Const(6), Reg(7)),
+            Inst::Bin(Bin::Div, Reg(1), Reg(8)),
+            Inst::MulAdd(Const(7), Reg(9), In(3)),
         ],
         vec![Access::Full; 4],
-        vec![Reg(1), Reg(4), Reg(8)],
+        vec![Reg(1), Reg(4), Reg(10)],
     )
 }
 
@@ -91,7 +93,7 @@ fn both_ways(team: &Team, program: &Program, shape: (usize, usize)) -> [f64; 2] 
         1 => vec![Slot::new(len, cols)],
         several => slots[slots.len() - several..].to_vec(),
     };
-    let consts = [0.1f32, 0.001, 1.1, 1e-8, -1e-3];
+    let consts = [0.9f32, 0.1, 0.999, 0.001, 1.2, 1e-8, 0.9, -1e-3, 0.0];
     [program.clone().walked(), program.clone()].map(|program| {
         let mut arena = numbers(len + rows * cols);
         let pass = Pass::new(
@@ -151,7 +153,7 @@ fn bench_making(team: &Team) {
                 let inputs: Vec<Slot> =
                     (0..program.inputs.len()).map(|i| Slot::new(i, 1)).collect();
                 let outputs = (4..4 + program.outputs.len()).map(|i| Slot::new(i, 1));
-                let (consts, outputs) = (vec![0.5f32; 5], outputs.collect());
+                let (consts, outputs) = (vec![0.5f32; 9], outputs.collect());
                 let pass = Pass::new(Arc::new(program), (1, 1), inputs, outputs, consts);
                 let sequence = f32::sequence(&[Call::Pass(pass)], team);
                 f32::run(team, &mut [0.5; 8], &sequence, &Inputs::NONE);
@@ -175,11 +177,11 @@ fn bench_layers(rows: usize, cols: usize) {
     };
     let (full, row) = (Access::Full, Access::Row);
     let relu = one(
-        vec![Inst::Bin(Bin::Add, In(0), In(1)), Inst::Bin(Bin::Max, Reg(0), Const(0))],
+        vec![Inst::Bin(Bin::Add, In(0), In(1)), Inst::Bin(Bin::Max, Reg(0), Const(8))],
         vec![full, row],
     );
     let gate = one(
-        vec![Inst::Bin(Bin::Gt, In(0), Const(0)), Inst::Select(Reg(0), In(1), Const(1))],
+        vec![Inst::Bin(Bin::Gt, In(0), Const(8)), Inst::Select(Reg(0), In(1), Const(8))],
         vec![full, full],
     );
     let silu = one(

@@ -6,6 +6,9 @@
 //! outputs are read and written where they lie; constants and what is the same along a
 //! block are one vector, read again and again.
 //!
+//! Where [`crate::native`] has made code of a program, a step is a run of many, with their
+//! values in the processor's registers; and if that is all of it, there are no blocks.
+//!
 //! Narrow matrices are run as one long row. Then a `Row` or `Col` input is spread out
 //! into a block of its own first, which costs a pass but keeps the vectors full.
 //!

@@ -5,6 +5,8 @@
 //! with it: the number then goes from one to the other in a register of the processor,
 //! and a pass over working memory is saved. Bits are the same either way.
 //!
+//! [`crate::native`] joins more than two; its steps come from here as well.
+//!
 //! Invariants: a step reads registers of earlier steps only; a block of working memory is
 //! given on only after its register's last reader; each output has a step of its own.
 
@@ -21,6 +23,10 @@ pub(crate) enum Op {
     Uniform(usize),
     Pair(First, Second),
     /// Code made at run time, by its number.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", unix)),
+        allow(dead_code, reason = "no code is made there")
+    )]
     Code(u16),
 }
 
