@@ -159,7 +159,7 @@ impl<'a> Lower<'a> {
         let matrix = self.ir[id].size.iter().all(|s| !s.is_one()) && !self.ir[id].each;
         let mut readers = self.ir.nodes.iter().filter(|n| n.args.contains(&id));
         let product = |n: &INode| matches!(n.op, IOp::MatMul) && n.args[1] != id;
-        matrix && readers.all(|n| product(n))
+        matrix && readers.all(product)
     }
 
     /// Whether `a` is computed inside the pass that computes its reader `n`.
