@@ -20,4 +20,6 @@ pub mod train;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
-pub use model::{Evaluation, Model, Options, Prediction, Summary, Trained, table};
+pub use model::{
+    Evaluation, Model, Options, Prediction, Predictor, Summary, Trained, table,
+};

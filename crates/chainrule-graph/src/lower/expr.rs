@@ -590,8 +590,8 @@ impl Lowerer<'_> {
             let entries: Option<Vec<NodeId>> =
                 row.iter().map(|e| self.expr(e, &scope.inner())).collect();
             let columns: Vec<NodeId> = entries?;
-            if rows.len() * cols > 1 {
-                self.single_numbers(row, &columns)?;
+            if rows.len() * cols > 1 && !self.single_numbers(row, &columns) {
+                return None;
             }
             lines.push(self.row_of(&columns, span));
         }
@@ -602,7 +602,7 @@ impl Lowerer<'_> {
     }
 
     /// Each entry of a matrix is one number; `[a; b]` of whole columns is a stack.
-    fn single_numbers(&mut self, row: &[Expr], nodes: &[NodeId]) -> Option<()> {
+    fn single_numbers(&mut self, row: &[Expr], nodes: &[NodeId]) -> bool {
         for (e, &node) in row.iter().zip(nodes) {
             let s = self.shape(node);
             let one = self.dims.unify(&s.rows, &Dim::ONE)
@@ -610,10 +610,11 @@ impl Lowerer<'_> {
             if !one {
                 let shown = self.dims.resolve_shape(&s);
                 let text = format!("an entry of a matrix is one number, found {shown}");
-                return self.error(Diagnostic::error(Code::S5, e.span, text));
+                self.error(Diagnostic::error(Code::S5, e.span, text));
+                return false;
             }
         }
-        Some(())
+        true
     }
 
     /// Scalars side by side: the transpose of them on top of each other.

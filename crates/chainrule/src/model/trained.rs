@@ -8,14 +8,15 @@ use std::path::Path;
 
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Layout, Precision};
+use chainrule_kernels::Real;
 
-use super::fit::{Number, numbers};
+use super::fit::numbers;
 use super::{Model, data_symbols, stored};
 use crate::data::{Dataset, Preparation};
 use crate::error::Error;
 use crate::metrics::Baseline;
 use crate::plan::Purpose;
-use crate::store::{Numbers, Tensor};
+use crate::store::{Number, Numbers, Tensor};
 use crate::train::{EVALUATION_ROWS, End, Epoch, Fed, Meter, Planned};
 
 /// A network with its weights and its preprocessing.
@@ -150,7 +151,7 @@ impl Trained {
         Ok((loss / data.rows as f64, all))
     }
 
-    fn put<T: Number>(&self, meter: &mut Meter<T>) {
+    pub(super) fn put<T: Real>(&self, meter: &mut Meter<T>) {
         for tensor in &self.tensors {
             let values: Vec<f64> = match &tensor.numbers {
                 Numbers::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
