@@ -400,7 +400,8 @@ impl Lowerer<'_> {
         } else if subs.len() == 1 && !self.dims.unify(&s.cols, &Dim::ONE) {
             let text = format!("an element of {s} has two indices, found one");
             let d = Diagnostic::error(Code::S3, span, text);
-            return self.error(d.hint("write row and column, such as `a_ij` or `a[i, 1]`"));
+            return self
+                .error(d.hint("write row and column, such as `a_ij` or `a[i, 1]`"));
         }
         let places: Vec<Option<usize>> = subs
             .iter()

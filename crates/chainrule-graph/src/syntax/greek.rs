@@ -73,6 +73,10 @@ fn ascii_base(base: &str) -> String {
     }
     let split = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());
     let (letters, digits) = base.split_at(split);
+    if digits.contains(|c: char| !c.is_ascii_digit()) {
+        // `lambda5e` would be a name of its own.
+        return base.to_string();
+    }
     let parts: Vec<char> = letters.nfd().collect();
     let accent = |c: char| ACCENTS.iter().find(|a| a.0 == c).map(|a| a.1);
     let letter = |c: char| match greek_name(c) {

@@ -367,7 +367,8 @@ pub(super) fn bomb(name: &str, packed: usize, most: usize) -> Error {
         "{packed} packed bytes would unpack to more than {most}, the limit for a file of \
          this size"
     );
-    let way_out = "if it is meant, unpack it yourself (`gunzip`; for .npz save plain .npy)";
+    let way_out =
+        "if it is meant, unpack it yourself (`gunzip`; for .npz save plain .npy)";
     DataProblem::new(name, message).way_out(way_out).into()
 }
 

@@ -21,8 +21,8 @@ pub(crate) struct Target {
     /// Of its corpus and its reports.
     pub(crate) name: &'static str,
     pub(crate) mutants: Mutants,
-    /// Reads an input; every outcome but a panic is right.
-    pub(crate) read: fn(&[u8]),
+    /// Reads an input and tells whether it was accepted; either is right, a panic is not.
+    pub(crate) read: fn(&[u8]) -> bool,
     /// Bytes in memory for any input of the sizes that are made here.
     pub(crate) most: usize,
 }
@@ -57,8 +57,7 @@ fn save(target: &str, bytes: &[u8]) -> PathBuf {
 
 /// Whole files of a folder, in the order of their names.
 pub(crate) fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(target);
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
     paths.sort();
@@ -69,6 +68,7 @@ pub(crate) fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 #[derive(Default)]
 struct Figures {
     executions: u64,
+    accepted: u64,
     slowest: Duration,
     peak: usize,
 }
@@ -105,8 +105,10 @@ fn on_this_stack(mut target: Target) {
         .for_each(|input: &Input| one_of.judge(&input.0, &watch, &figures));
     let f = figures.into_inner().unwrap();
     eprintln!(
-        "fuzz {name}: {} executions in {:.1} s, slowest {:.2} s, most memory {} KiB",
+        "fuzz {name}: {} executions ({} accepted) in {:.1} s, slowest {:.2} s, most memory \
+         {} KiB",
         f.executions,
+        f.accepted,
         begun.elapsed().as_secs_f64(),
         f.slowest.as_secs_f64(),
         f.peak >> 10
@@ -126,7 +128,7 @@ fn time() -> Duration {
 #[derive(Clone, Copy)]
 struct Judge {
     name: &'static str,
-    read: fn(&[u8]),
+    read: fn(&[u8]) -> bool,
     most: usize,
 }
 
@@ -134,22 +136,23 @@ impl Judge {
     fn judge(self, bytes: &[u8], watch: &Watch, figures: &Mutex<Figures>) {
         NOW.replace(Some((self.name, bytes.to_vec())));
         let begun = watch.begin(bytes);
-        let mut tried = Ok(());
+        let mut tried = Ok(false);
         let peak = meter::peak(|| {
             let read = AssertUnwindSafe(|| (self.read)(bytes));
             tried = panic::catch_unwind(read);
         });
         watch.end();
-        if let Err(cause) = tried {
+        let accepted = tried.unwrap_or_else(|cause| {
             write_down("it panics");
             panic::resume_unwind(cause);
-        }
+        });
         if peak > self.most {
             write_down(&format!("it takes {peak} bytes, more than {}", self.most));
             panic!("{}: {peak} bytes for {} of input", self.name, bytes.len());
         }
         let mut f = figures.lock().unwrap();
         f.executions += 1;
+        f.accepted += u64::from(accepted);
         f.peak = f.peak.max(peak);
         f.slowest = f.slowest.max(begun.elapsed());
     }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use chainrule::{Model, Trained, table};
 
 use super::FEW;
-use super::engine::{Target, run};
+use super::engine::Target;
 use super::mutate::Mutants;
 
 const NETS: &[&str] = &[
@@ -22,10 +22,28 @@ const NETS: &[&str] = &[
      data: f.csv, x = x* standardized, y = y standardized\n",
 ];
 
-const WORDS: &[&str] = &[
-    "\"shape\":[", "\"dtype\":\"F64\"", "\"data_offsets\":[", "null", "true", "{}", "[]",
-    "{\\\"Number\\\":", "\\\"median\\\":", "\\\"steps\\\":[]", "\\\"Classes\\\"", "running/",
-    "/mean", ",", "}", "]", "\\\"", "\\n", "[[[[[[[[", "1e999", "-1",
+pub(crate) const WORDS: &[&str] = &[
+    "\"shape\":[",
+    "\"dtype\":\"F64\"",
+    "\"data_offsets\":[",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "{\\\"Number\\\":",
+    "\\\"median\\\":",
+    "\\\"steps\\\":[]",
+    "\\\"Classes\\\"",
+    "running/",
+    "/mean",
+    ",",
+    "}",
+    "]",
+    "\\\"",
+    "\\n",
+    "[[[[[[[[",
+    "1e999",
+    "-1",
 ];
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -86,24 +104,23 @@ fn end_of_header(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-#[test]
-fn any_model_file_predicts_or_is_refused() {
+pub(crate) fn model() -> Target {
     let mutants = Mutants {
         seeds: seeds(),
         words: WORDS,
         longest: 16 << 10,
         finish: |bytes, how| if how == 0 { bytes } else { signed(bytes) },
     };
-    run(Target { name: "model", mutants, read, most: 4 * FEW });
+    Target { name: "model", mutants, read, most: 4 * FEW }
 }
 
-fn read(bytes: &[u8]) {
+fn read(bytes: &[u8]) -> bool {
     thread_local! {
         static SCRATCH: (tempfile::TempDir, PathBuf) = scratch();
     }
     let path = SCRATCH.with(|(_, path)| path.clone());
     fs::write(&path, bytes).unwrap();
-    let Ok(trained) = Trained::load(&path) else { return };
+    let Ok(trained) = Trained::load(&path) else { return false };
     let trained = trained.threads(1);
     let columns = trained.input_columns().len();
     std::hint::black_box(trained.predict(&vec![0.5; columns * 3]).ok());
@@ -114,4 +131,5 @@ fn read(bytes: &[u8]) {
     std::hint::black_box(trained.evaluate(&table).ok());
     trained.save(&path).unwrap();
     Trained::load(&path).expect("what is saved can be read");
+    true
 }
