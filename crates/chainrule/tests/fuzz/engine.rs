@@ -49,7 +49,7 @@ pub(crate) fn write_down(why: &str) {
 }
 
 fn save(target: &str, bytes: &[u8]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz").join(target);
+    let folder = folder_of(target);
     let path = folder.join(&chainrule::store::sha256(bytes)[..16]);
     fs::create_dir_all(&folder).and_then(|()| fs::write(&path, bytes)).unwrap();
     path
@@ -120,6 +120,18 @@ fn one(target: &Target, bytes: &[u8], watch: &Watch, figures: &Mutex<Figures>) {
     judge.judge(bytes, watch, figures);
 }
 
+/// Where a long run writes what it is about to read.
+fn last_of(target: &str) -> Option<PathBuf> {
+    std::env::var_os("CHAINRULE_FUZZ_SECONDS")?;
+    let folder = folder_of(target);
+    fs::create_dir_all(&folder).unwrap();
+    Some(folder.join("last"))
+}
+
+fn folder_of(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz").join(target)
+}
+
 fn time() -> Duration {
     let asked = std::env::var("CHAINRULE_FUZZ_SECONDS").ok();
     asked.and_then(|s| s.parse().ok()).map_or(USUAL, Duration::from_secs_f64)
@@ -135,6 +147,9 @@ struct Judge {
 impl Judge {
     fn judge(self, bytes: &[u8], watch: &Watch, figures: &Mutex<Figures>) {
         NOW.replace(Some((self.name, bytes.to_vec())));
+        if let Some(last) = &watch.last {
+            fs::write(last, bytes).unwrap();
+        }
         let begun = watch.begin(bytes);
         let mut tried = Ok(false);
         let peak = meter::peak(|| {
@@ -161,6 +176,8 @@ impl Judge {
 /// Ends the process when one input takes too long: nothing else can stop a loop.
 struct Watch {
     reading: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    /// In long runs each input is written down first: an exhausted stack ends the process at once.
+    last: Option<PathBuf>,
     /// Its end ends the watching thread.
     _alive: mpsc::Sender<()>,
 }
@@ -183,7 +200,7 @@ impl Watch {
                 }
             }
         });
-        Self { reading, _alive: alive }
+        Self { reading, last: last_of(target), _alive: alive }
     }
 
     fn begin(&self, bytes: &[u8]) -> Instant {
