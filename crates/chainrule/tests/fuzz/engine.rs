@@ -173,9 +173,12 @@ impl Judge {
     }
 }
 
+/// The input that is being read, and since when.
+type Reading = Mutex<Option<(Instant, Vec<u8>)>>;
+
 /// Ends the process when one input takes too long: nothing else can stop a loop.
 struct Watch {
-    reading: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    reading: Arc<Reading>,
     /// In long runs each input is written down first: an exhausted stack ends the process at once.
     last: Option<PathBuf>,
     /// Its end ends the watching thread.
@@ -184,7 +187,7 @@ struct Watch {
 
 impl Watch {
     fn new(target: &'static str) -> Self {
-        let reading: Arc<Mutex<Option<(Instant, Vec<u8>)>>> = Arc::default();
+        let reading: Arc<Reading> = Arc::default();
         let seen = Arc::clone(&reading);
         let (alive, ended) = mpsc::channel::<()>();
         thread::spawn(move || {
