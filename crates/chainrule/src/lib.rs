@@ -7,6 +7,7 @@ mod error;
 pub mod explain;
 pub mod export;
 pub mod init;
+pub mod limits;
 pub mod memory;
 pub mod metrics;
 pub mod model;

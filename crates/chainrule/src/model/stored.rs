@@ -108,6 +108,25 @@ impl Field<'_> {
     }
 }
 
+/// Each symbol of the data has a size, and the baseline as many entries as the target.
+fn check_entries(t: &Trained, path: &Path) -> Result<(), Error> {
+    let corrupt = |what: String| Error::Corrupt { path: path.to_owned(), what };
+    for s in super::data_symbols(&t.model.module) {
+        if t.model.entries(s, &t.sizes).is_none() {
+            return Err(corrupt(format!("its sizes leave {} open", s.shown)));
+        }
+    }
+    let target = super::compared(&t.model.module);
+    let expected = target.and_then(|s| t.model.entries(s, &t.sizes));
+    match (&t.baseline, expected) {
+        (Some(b), Some(n)) if b.entries() != n => {
+            let found = b.entries();
+            Err(corrupt(format!("its baseline has {found} entries, the target {n}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Every parameter is there, of its shape, and everything else is a running statistic.
 fn check(t: &Trained, path: &Path) -> Result<(), Error> {
     let module = &t.model.module;
@@ -126,6 +145,7 @@ fn check(t: &Trained, path: &Path) -> Result<(), Error> {
             });
         }
     }
+    check_entries(t, path)?;
     let statistic = |tensor: &Tensor| {
         let (site, _) = trained::running(&tensor.name)?;
         let (rows, cols) = module.norms.get(site as usize)?.under(&t.sizes)?;

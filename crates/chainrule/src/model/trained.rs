@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use chainrule_graph::module::Symbol;
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Layout, Precision};
 use chainrule_kernels::Real;
@@ -173,13 +174,20 @@ pub(super) fn running(name: &str) -> Option<(u32, bool)> {
 }
 
 impl Model {
+    /// The entries of one example of a symbol of the data.
+    pub(super) fn entries(&self, s: &Symbol, sizes: &Sizes) -> Option<usize> {
+        let rows = self.module.layout == Layout::Rows;
+        let dim = if rows { &s.shape.cols } else { &s.shape.rows };
+        self.module.dims.resolve(dim).under(sizes)
+    }
+
     /// Whether prepared data has the sizes of the network.
     fn sizes_fit(&self, sizes: &Sizes, data: &Dataset) -> Result<(), Error> {
         let rows = self.module.layout == Layout::Rows;
         for s in data_symbols(&self.module) {
             let Some(array) = data.array(&s.key) else { continue };
             let dim = if rows { &s.shape.cols } else { &s.shape.rows };
-            let expected = self.module.dims.resolve(dim).under(sizes);
+            let expected = self.entries(s, sizes);
             if expected.is_some_and(|n| n != array.cols()) {
                 return Err(Error::Mismatch {
                     field: s.shown.clone(),

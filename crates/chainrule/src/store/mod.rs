@@ -23,6 +23,7 @@ use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::limits::HEADER;
 
 pub(crate) use aside::write_aside;
 
@@ -31,9 +32,6 @@ pub const FORMAT: u32 = 1;
 
 /// The fact that only a checkpoint has: its place in the training.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
-
-/// More than any header has; a length beyond it is damage, not a model.
-const LONGEST_HEADER: u64 = 64 << 20;
 
 /// The places of the checksum, while it is made.
 const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -254,7 +252,7 @@ fn check_whole(bytes: &[u8]) -> Result<serde_json::Value, String> {
     let cut = || "it is cut short".to_owned();
     let length = bytes.first_chunk::<8>().ok_or_else(cut)?;
     let length = u64::from_le_bytes(*length);
-    if length > LONGEST_HEADER {
+    if length > HEADER as u64 {
         return Err("it is no safetensors file, or its first bytes are damaged".into());
     }
     let end = 8 + length as usize;
