@@ -41,6 +41,7 @@ mod native;
 #[cfg(not(all(target_arch = "x86_64", unix)))]
 #[path = "no_native.rs"]
 mod native;
+pub mod pages;
 mod program;
 mod real;
 mod reduce;

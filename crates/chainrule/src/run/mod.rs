@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chainrule_graph::graph::{NodeId, SymId};
-use chainrule_kernels::{Inputs, Real, Team};
+use chainrule_kernels::{Inputs, Real, Team, pages};
 
 pub use load::{BatchRows, BatchSource};
 pub use update::{Clock, UpdateRule};
@@ -98,10 +98,10 @@ impl<T: Real> Machine<T> {
         let line = 64 / size_of::<T>();
         let (old, kept) = (self.start, self.memory.len().saturating_sub(self.start));
         let mut memory = std::mem::take(&mut self.memory);
-        match memory.is_empty() {
-            true => memory = vec![T::default(); len + line],
-            false => memory.resize(len + line, T::default()),
+        if memory.is_empty() {
+            memory = pages::room(len + line);
         }
+        memory.resize(len + line, T::default());
         let start = memory.as_ptr().align_offset(64).min(line);
         memory.copy_within(old..old + kept.min(len), start);
         memory[start + kept.min(len)..].fill(T::default());
