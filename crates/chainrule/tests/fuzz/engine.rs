@@ -1,4 +1,5 @@
-//! Runs a target: first its corpus, then bolero's mutants for a while.
+//! Runs a target: first its corpus, then mutants: in an ordinary test run the same ones each
+//! time, so that it fails for a change and not by chance; by bolero's chance in a long run.
 //!
 //! In: a [`Target`]. Out: nothing, or a panic that names the file with the input. Judged are panics,
 //! memory beyond the target's bound, and inputs that take longer than [`SLOWEST`]. What fails is
@@ -12,6 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use bolero::ValueGenerator;
+use bolero::generator::bolero_generator::driver::{ByteSliceDriver, Options};
+use chainrule_kernels::rng::Draws;
 
 use super::meter;
 use super::mutate::{Input, Mutants};
@@ -29,8 +34,10 @@ pub(crate) struct Target {
 
 /// An input that takes longer hangs, even on a machine with other work.
 const SLOWEST: Duration = Duration::from_secs(40);
-/// In an ordinary test run.
-const USUAL: Duration = Duration::from_millis(800);
+/// Mutants of an ordinary test run.
+const USUAL: u64 = 300;
+/// Bytes of chance behind each of them.
+const CHANCE: usize = 4096;
 /// As the command gives its own work; the system hands out only what is touched.
 const STACK: usize = 256 << 20;
 
@@ -98,11 +105,16 @@ fn on_this_stack(mut target: Target) {
     }
     let (read, most, name) = (target.read, target.most, target.name);
     let one_of = Judge { name, read, most };
-    bolero::check!(name = name)
-        .with_generator(target.mutants)
-        .with_test_time(time())
-        .with_shrink_time(Duration::from_secs(5))
-        .for_each(|input: &Input| one_of.judge(&input.0, &watch, &figures));
+    match time() {
+        Some(time) => bolero::check!(name = name)
+            .with_generator(target.mutants)
+            .with_test_time(time)
+            .with_shrink_time(Duration::from_secs(5))
+            .for_each(|input: &Input| one_of.judge(&input.0, &watch, &figures)),
+        None => (0..USUAL)
+            .filter_map(|number| drawn(&target.mutants, number))
+            .for_each(|input| one_of.judge(&input.0, &watch, &figures)),
+    }
     let f = figures.into_inner().unwrap();
     eprintln!(
         "fuzz {name}: {} executions ({} accepted) in {:.1} s, slowest {:.2} s, most memory \
@@ -132,9 +144,18 @@ fn folder_of(target: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz").join(target)
 }
 
-fn time() -> Duration {
-    let asked = std::env::var("CHAINRULE_FUZZ_SECONDS").ok();
-    asked.and_then(|s| s.parse().ok()).map_or(USUAL, Duration::from_secs_f64)
+fn time() -> Option<Duration> {
+    let asked = std::env::var("CHAINRULE_FUZZ_SECONDS").ok()?;
+    asked.parse().ok().map(Duration::from_secs_f64)
+}
+
+/// The mutant of a number: always the same.
+fn drawn(mutants: &Mutants, number: u64) -> Option<Input> {
+    let draws = Draws::new(0, 0);
+    let chance: Vec<u8> = (0..CHANCE as u64 / 8)
+        .flat_map(|i| draws.u64(number, i as u32, 0).to_le_bytes())
+        .collect();
+    mutants.generate(&mut ByteSliceDriver::new(&chance, &Options::default()))
 }
 
 #[derive(Clone, Copy)]
