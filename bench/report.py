@@ -15,6 +15,8 @@ import cells
 import peers
 
 OURS = peers.CHAINRULE.name
+# A spread beyond which a cell was not measured on a quiet machine.
+DISTURBED = 0.25
 
 
 def number(value):
@@ -216,6 +218,7 @@ def page(root, told, all_figures):
     versions = ", ".join(f"{peer} {v}" for peer, v in where["versions"].items() if peer != OURS)
     lost = [f for f in all_figures if f["ratio"] is not None and f["ratio"] < 1]
     missed = [f for f in all_figures if met(f) == "no"]
+    disturbed = [f for f in all_figures if (f["spread"] or 0) > DISTURBED]
     lines = [
         "# Benchmarks", "",
         "Written by `make bench ARGS=--write`: chainrule and other libraries on the same arrays, in turn, in one",
@@ -234,4 +237,8 @@ def page(root, told, all_figures):
     lines += ["", "## Targets missed", ""]
     lines += [f"- {f['cell']}: {number(f['chainrule']['value'])} {f['unit']}, wanted {number(f['target'])}" for f in missed]
     lines += [] if missed else ["- none in this run"]
+    if disturbed:
+        lines += ["", "## Disturbed", "",
+                  f"chainrule's own processes lay more than {100 * DISTURBED:.0f} % apart: measure again before resting on", "these."]
+        lines += [f"- {f['cell']}: {100 * f['spread']:.0f} %" for f in disturbed]
     return "\n".join(lines) + "\n"
