@@ -25,7 +25,7 @@ def plain(cell):
 
 @dataclass(frozen=True)
 class Peer:
-    """`program`: a Python file and its first argument, or the manifest of a Rust program."""
+    """`program`: a Python file and its first argument, or the manifest and name of a Rust program."""
 
     name: str
     program: tuple[str, ...]
@@ -38,7 +38,7 @@ class Peer:
         return self.program[0] if self.program[0].endswith(".toml") else None
 
 
-CHAINRULE = Peer("chainrule", ("bench/chainrule/Cargo.toml",))
+CHAINRULE = Peer("chainrule", ("bench/chainrule/Cargo.toml", "chainrule-bench"))
 
 PEERS = [
     Peer("JAX, the epoch as one scan", ("peer_jax.py", "scan"), lambda c: trains(c) and not c.slow),
@@ -48,8 +48,8 @@ PEERS = [
     Peer("PyTorch, fused optimiser", ("peer_torch.py", "fused"), trains, slow=True),
     Peer("torch.compile", ("peer_torch.py", "compile"), lambda c: not c.slow, slow=True),
     Peer("scikit-learn", ("peer_sklearn.py", "mlp"), lambda c: plain(c) and c.rule != "adamw"),
-    Peer("candle", ("bench/candle/Cargo.toml",), plain),
-    Peer("burn", ("bench/burn/Cargo.toml",), plain, slow=True),
+    Peer("candle", ("bench/candle/Cargo.toml", "candle-peer"), plain),
+    Peer("burn", ("bench/burn/Cargo.toml", "burn-peer"), plain, slow=True),
     Peer("NumPy by hand", ("peer_numpy.py", "hand"), asked),
     Peer("ONNX Runtime", ("peer_numpy.py", "onnx"), asked),
 ]

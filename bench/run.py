@@ -69,7 +69,7 @@ def build(peer):
         env["RUSTFLAGS"] = "-C target-cpu=native"
         target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
         env["CARGO_TARGET_DIR"] = str(Path(target) / "bench")
-    command += ["--manifest-path", str(ROOT / peer.manifest)]
+    command += ["--manifest-path", str(ROOT / peer.manifest), "--bin", peer.program[1]]
     built = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
     lines = (json.loads(line) for line in built.stdout.splitlines())
     made = [line["executable"] for line in lines if line.get("executable")]
