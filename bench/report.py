@@ -28,6 +28,11 @@ def number(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def share(value):
+    """A ratio; small ones keep two figures."""
+    return "–" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def line(who, answer, cell):
     """A record as it is told on the way."""
     said = answer.get("failed")
@@ -60,7 +65,7 @@ def spread(records):
     for r in records:
         if r["peer"] == OURS and "failed" not in r:
             by.setdefault(r["threads"], []).append(statistics.median(r["values"]))
-    return max(((max(v) - min(v)) / statistics.median(v) for v in by.values()), default=None)
+    return max(((max(v) - min(v)) / statistics.median(v) for v in by.values() if len(v) > 1), default=None)
 
 
 def best(cell, of):
@@ -147,7 +152,7 @@ def summary(some):
         return [
             f["cell"], f["unit"], at(f["chainrule"]),
             f"{peer['peer']} {at(peer)}" if peer else "–",
-            f"{f['ratio']:.2f}" if f["ratio"] else "–",
+            share(f["ratio"]),
             number(f["target"]), met(f),
             f"{100 * f['spread']:.0f} %" if f["spread"] is not None else "–",
         ]
@@ -225,20 +230,20 @@ def page(root, told, all_figures):
         "run. Only the ratios travel to other machines. What is measured, and how: [bench/README.md](../bench/README.md).", "",
         f"- Machine: {where['machine']}",
         f"- Date: {where['date']}, commit {where['commit']}, {where['rustc']}, Python {where['python']}",
-        f"- {versions}", "",
+        f"- {versions}", f"- {len(told)} processes were measured, one after the other", "",
         "`ratio` says how many times as fast chainrule is as the best of the others, each with its better number",
         "of threads; below 1 chainrule loses. `spread` is how far apart chainrule's own processes were, (max − min) /",
         "median: differences below it mean nothing.", "",
         *tables(all_figures),
         "## Where chainrule loses", "",
     ]
-    lines += [f"- {f['cell']}: {f['ratio']:.2f} of the speed of {f['best_peer']['peer']}" for f in lost]
+    lines += [f"- {f['cell']}: {share(f['ratio'])} of the speed of {f['best_peer']['peer']}" for f in lost]
     lines += [] if lost else ["- nowhere in this run"]
     lines += ["", "## Targets missed", ""]
     lines += [f"- {f['cell']}: {number(f['chainrule']['value'])} {f['unit']}, wanted {number(f['target'])}" for f in missed]
     lines += [] if missed else ["- none in this run"]
     if disturbed:
         lines += ["", "## Disturbed", "",
-                  f"chainrule's own processes lay more than {100 * DISTURBED:.0f} % apart: measure again before resting on", "these."]
+                  f"chainrule's own processes lay more than {100 * DISTURBED:.0f} % apart: measure again before relying on these.", ""]
         lines += [f"- {f['cell']}: {100 * f['spread']:.0f} %" for f in disturbed]
     return "\n".join(lines) + "\n"
