@@ -16,7 +16,7 @@ BENCH_VENV := bench/.venv
 BENCH_PACKAGES := bench/requirements.txt
 ARGS ?=
 
-.PHONY: help test fmt fmt-check lint docs bench
+.PHONY: help test fuzz fmt fmt-check lint docs bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ else
 endif
 	$(CARGO) test --workspace --doc
 	@echo "make test: all passed"
+
+# Each target for so long, one after the other; TARGET=csv runs one of them.
+SECONDS ?= 60
+fuzz: ## broken files for SECONDS a target (60), or one TARGET
+	CHAINRULE_FUZZ_SECONDS=$(SECONDS) $(CARGO) test -p chainrule --test fuzz -- \
+	  --test-threads=1 --nocapture $(if $(TARGET),targets::$(TARGET),targets)
 
 # Without Python or network the tests that need it skip and say so, or fail with CHAINRULE_NO_SKIP=1.
 $(VENV)/made: $(PYTHON_PACKAGES)

@@ -67,7 +67,7 @@ impl<'s> Progress<'s> {
 
     fn batch(&self, b: &Batch) {
         if let Some(bar) = &self.bar {
-            if b.step == 1 {
+            if Some(b.step) == self.begin.as_ref().map(|begin| begin.done + 1) {
                 // The plan was made until here: that is no part of the rate.
                 bar.reset_eta();
             }

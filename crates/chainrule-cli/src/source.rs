@@ -12,8 +12,8 @@ use chainrule::graph::lower::Loaded;
 
 use crate::cmd::Sets;
 
-/// Nobody writes equations of more bytes; a data file given by mistake is refused at once.
-const LARGEST: u64 = 4 << 20;
+/// A data file given by mistake is refused before it is read.
+const LARGEST: u64 = chainrule::graph::limits::TEXT as u64;
 
 /// A file of equations.
 #[derive(Clone, Debug, Default)]

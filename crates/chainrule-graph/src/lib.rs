@@ -12,6 +12,7 @@ pub mod expand;
 pub mod functions;
 pub(crate) mod grad;
 pub mod graph;
+pub mod limits;
 pub mod lower;
 pub mod module;
 pub mod ops;

@@ -106,8 +106,8 @@ pub fn gradient(m: &Module, d: &Derived, seed: u64) -> Result<(), Box<Diagnostic
 
 /// The file's own form of a derivative is the first to look at, where it has one.
 fn wrong(m: &Module, span: Span, text: String) -> Box<Diagnostic> {
-    let own = m.functions.all[m.functions.shipped..].iter();
-    let own = own.filter(|f| f.derivative.is_some() || f.computed.is_some()).last();
+    let mut own = m.functions.all[m.functions.shipped..].iter();
+    let own = own.rfind(|f| f.derivative.is_some() || f.computed.is_some());
     let (span, hint) = match own {
         Some(f) => (
             f.name.span,

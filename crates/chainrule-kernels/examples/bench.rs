@@ -36,23 +36,25 @@ fn numbers(n: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 37) % 101) as f32 / 101.0 + 0.01).collect()
 }
 
-/// g, m, v, θ → m, v, θ.
+/// The prelude's Adam as it is planned: g, m, v, θ → m, v, θ.
 fn adam() -> Program {
     use Src::{Const, In, Reg};
     Program::new(
         vec![
-            Inst::Bin(Bin::Sub, In(0), In(1)),
-            Inst::MulAdd(Reg(0), Const(0), In(1)),
+            Inst::Bin(Bin::Mul, Const(0), In(1)),
+            Inst::MulAdd(Const(1), In(0), Reg(0)),
+            Inst::Bin(Bin::Mul, Const(2), In(2)),
             Inst::Un(Un::Square, In(0)),
-            Inst::Bin(Bin::Sub, Reg(2), In(2)),
-            Inst::MulAdd(Reg(3), Const(1), In(2)),
-            Inst::Un(Un::Sqrt, Reg(4)),
-            Inst::MulAdd(Reg(5), Const(2), Const(3)),
-            Inst::Bin(Bin::Div, Reg(1), Reg(6)),
-            Inst::MulAdd(Reg(7), Const(4), In(3)),
+            Inst::MulAdd(Const(3), Reg(3), Reg(2)),
+            Inst::Bin(Bin::Mul, Const(4), Reg(4)),
+            Inst::Un(Un::Sqrt, Reg(5)),
+            Inst::Bin(Bin::Add, Reg(6), Const(5)),
+            Inst::Bin(Bin::Mul, Const(6), Reg(7)),
+            Inst::Bin(Bin::Div, Reg(1), Reg(8)),
+            Inst::MulAdd(Const(7), Reg(9), In(3)),
         ],
         vec![Access::Full; 4],
-        vec![Reg(1), Reg(4), Reg(8)],
+        vec![Reg(1), Reg(4), Reg(10)],
     )
 }
 
@@ -75,22 +77,40 @@ fn adam_wide(g: &[f32], m: &mut [f32], v: &mut [f32], t: &mut [f32], c: &[f32; 5
     }
 }
 
+/// Nanoseconds per entry of a program over rows × cols, walked step by step and as native
+/// code. Inputs lie one after the other; one output lies behind them, several lie on the
+/// last inputs.
+fn both_ways(team: &Team, program: &Program, shape: (usize, usize)) -> [f64; 2] {
+    let (rows, cols) = shape;
+    let mut len = 0;
+    let mut slots = Vec::new();
+    for access in &program.inputs {
+        let (rows, cols) = access.shape(rows, cols);
+        slots.push(Slot::new(len, cols));
+        len += rows * cols;
+    }
+    let onto = match program.outputs.len() {
+        1 => vec![Slot::new(len, cols)],
+        several => slots[slots.len() - several..].to_vec(),
+    };
+    let consts = [0.9f32, 0.1, 0.999, 0.001, 1.2, 1e-8, 0.9, -1e-3, 0.0];
+    [program.clone().walked(), program.clone()].map(|program| {
+        let mut arena = numbers(len + rows * cols);
+        let pass = Pass::new(
+            Arc::new(program),
+            shape,
+            slots.clone(),
+            onto.clone(),
+            consts.to_vec(),
+        );
+        time_call(team, &mut arena, Call::Pass(pass)) / (rows * cols) as f64
+    })
+}
+
 fn bench_adam(team: &Team, n: usize) {
     let consts = [0.1f32, 0.001, 1.1, 1e-8, -1e-3];
+    let [walked, code] = both_ways(team, &adam(), (1, n));
     let mut arena = numbers(4 * n);
-    let slots: Vec<Slot> = (0..4).map(|i| Slot::new(i * n, n)).collect();
-    let program = adam();
-    let ours = time_call(
-        team,
-        &mut arena,
-        Call::Pass(Pass::new(
-            Arc::new(program.clone()),
-            (1, n),
-            slots.to_vec(),
-            slots[1..].to_vec(),
-            consts.to_vec(),
-        )),
-    );
     let (g, rest) = arena.split_at_mut(n);
     let (m, rest) = rest.split_at_mut(n);
     let (v, t) = rest.split_at_mut(n);
@@ -106,37 +126,88 @@ fn bench_adam(team: &Team, n: usize) {
     let wide = plain;
     let per = n as f64;
     println!(
-        "adam {n} on {}: {:.3} ns/entry, native loop {:.3}, with AVX-512 {:.3}, ratio {:.2}",
+        "adam {n} on {}, ns/entry: steps {walked:.3}, code {code:.3}, compiled loop {:.3}, with AVX-512 {:.3}",
         team.threads(),
-        ours / per,
         plain / per,
         wide / per,
-        ours / wide
     );
 }
 
-fn bench_un(un: Un, name: &str, scale: f32) {
-    let n = 4096;
-    let mut arena = numbers(2 * n);
-    arena.iter_mut().for_each(|x| *x = (*x - 0.3) * scale);
+/// What it costs to make a program's code: its first run over one entry.
+fn bench_making(team: &Team) {
+    let gelu = || {
+        let x = Src::In(0);
+        let insts = vec![
+            Inst::Bin(Bin::Mul, x, Src::Const(0)),
+            Inst::Un(Un::Erf, Src::Reg(0)),
+            Inst::Bin(Bin::Add, Src::Reg(1), Src::Const(1)),
+            Inst::Bin(Bin::Mul, Src::Reg(2), x),
+        ];
+        Program::new(insts, vec![Access::Full], vec![Src::Reg(3)])
+    };
+    let makers: [(&str, &dyn Fn() -> Program); 2] = [("adam", &adam), ("gelu", &gelu)];
+    for (name, make) in makers {
+        let [walked, code] = [false, true].map(|native| {
+            time(|| {
+                let program = if native { make() } else { make().walked() };
+                let inputs: Vec<Slot> =
+                    (0..program.inputs.len()).map(|i| Slot::new(i, 1)).collect();
+                let outputs = (4..4 + program.outputs.len()).map(|i| Slot::new(i, 1));
+                let (consts, outputs) = (vec![0.5f32; 9], outputs.collect());
+                let pass = Pass::new(Arc::new(program), (1, 1), inputs, outputs, consts);
+                let sequence = f32::sequence(&[Call::Pass(pass)], team);
+                f32::run(team, &mut [0.5; 8], &sequence, &Inputs::NONE);
+            })
+        });
+        println!(
+            "{name}'s program, made and run once, µs: steps {:.1}, code {:.1}",
+            walked / 1e3,
+            code / 1e3
+        );
+    }
+}
+
+/// What a network computes between its products: forward and back.
+fn bench_layers(rows: usize, cols: usize) {
+    use Src::{Const, In, Reg};
+    let one = |insts, inputs| {
+        let insts: Vec<Inst> = insts;
+        let last = Reg(insts.len() as u16 - 1);
+        Program::new(insts, inputs, vec![last])
+    };
+    let (full, row) = (Access::Full, Access::Row);
+    let relu = one(
+        vec![Inst::Bin(Bin::Add, In(0), In(1)), Inst::Bin(Bin::Max, Reg(0), Const(8))],
+        vec![full, row],
+    );
+    let gate = one(
+        vec![Inst::Bin(Bin::Gt, In(0), Const(8)), Inst::Select(Reg(0), In(1), Const(8))],
+        vec![full, full],
+    );
+    let silu = one(
+        vec![
+            Inst::Un(Un::Neg, In(0)),
+            Inst::Un(Un::Exp, Reg(0)),
+            Inst::Bin(Bin::Add, Reg(1), Const(0)),
+            Inst::Bin(Bin::Div, In(0), Reg(2)),
+        ],
+        vec![full],
+    );
+    let team = Team::single();
+    for (name, program) in [("bias, relu", relu), ("relu'", gate), ("silu", silu)] {
+        let [walked, code] = both_ways(&team, &program, (rows, cols));
+        println!("{rows}×{cols}, {name}, ns/entry: steps {walked:.3}, code {code:.3}");
+    }
+}
+
+fn bench_un(un: Un, name: &str) {
     let program = Program::new(
         vec![Inst::Un(un, Src::In(0))],
         vec![Access::Full],
         vec![Src::Reg(0)],
     );
-    let team = Team::single();
-    let ns = time_call(
-        &team,
-        &mut arena,
-        Call::Pass(Pass::new(
-            Arc::new(program.clone()),
-            (1, n),
-            vec![Slot::new(0, n)],
-            vec![Slot::new(n, n)],
-            vec![],
-        )),
-    );
-    println!("{name} {n}: {:.3} ns/entry", ns / n as f64);
+    let [walked, code] = both_ways(&Team::single(), &program, (1, 2048));
+    println!("{name} 2048, ns/entry: steps {walked:.3}, code {code:.3}");
 }
 
 fn bench_draws(rows: usize, cols: usize) {
@@ -189,26 +260,6 @@ fn bench_rows(rows: usize, cols: usize) {
         per(col),
         per(all)
     );
-    let bias = Program::new(
-        vec![
-            Inst::Bin(Bin::Add, Src::In(0), Src::In(1)),
-            Inst::Bin(Bin::Max, Src::Reg(0), Src::Const(0)),
-        ],
-        vec![Access::Full, Access::Row],
-        vec![Src::Reg(1)],
-    );
-    let ns = time_call(
-        &team,
-        &mut arena,
-        Call::Pass(Pass::new(
-            Arc::new(bias.clone()),
-            (rows, cols),
-            vec![src, Slot::new(2 * n + rows, cols)],
-            vec![dst],
-            vec![0.0],
-        )),
-    );
-    println!("{rows}×{cols}, bias and relu: {:.3} ns/entry", per(ns));
 }
 
 /// One product: turns bit 0 and 1 lay A or B out transposed.
@@ -278,16 +329,20 @@ fn main() {
         for n in [5_500, 100_000] {
             teams.iter().for_each(|team| bench_adam(team, n));
         }
-        for (un, name, scale) in [
-            (Un::Neg, "neg", 1.0),
-            (Un::Exp, "exp", 8.0),
-            (Un::Log, "log", 9.0),
-            (Un::Tanh, "tanh", 6.0),
-            (Un::Erf, "erf", 5.0),
-            (Un::Sin, "sin", 20.0),
-            (Un::Log1p, "log1p", 3.0),
+        bench_making(&teams[0]);
+        for (un, name) in [
+            (Un::Neg, "neg"),
+            (Un::Exp, "exp"),
+            (Un::Log, "log"),
+            (Un::Tanh, "tanh"),
+            (Un::Erf, "erf"),
+            (Un::Sin, "sin"),
+            (Un::Log1p, "log1p"),
         ] {
-            bench_un(un, name, scale);
+            bench_un(un, name);
+        }
+        for (rows, cols) in [(128, 10), (128, 64), (256, 128), (64, 1000)] {
+            bench_layers(rows, cols);
         }
         bench_draws(128, 128);
         bench_draws(256, 3);

@@ -8,9 +8,11 @@ use crate::math;
 use crate::program::{Bin, Un};
 use crate::schedule::{First, Op, Second};
 use crate::simd::Vector;
+use crate::values::{bins, uns};
 
 /// An operand for the current block.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Place<T> {
     pub(crate) start: *mut T,
     /// Elements from one vector to the next: 0 for one that is the same all along.
@@ -112,39 +114,37 @@ pub(crate) unsafe fn apply<V: Vector>(
             Op::Un(un) => apply_un::<V>(un, dst, a, n),
             Op::Bin(bin) => apply_bin::<V>(bin, dst, a, b, n),
             Op::Pair(first, second) => apply_pair::<V>((first, second), dst, args, n),
-            Op::Uniform(_) => {}
+            Op::Uniform(_) | Op::Code(_) => {}
         }
     }
+}
+
+/// The loops of all functions of one kind.
+macro_rules! loops {
+    (@ $dst:ident $n:ident ($p:ident) ($a:ident) $value:expr) => {{
+        let $a = $p;
+        each!($dst, $n, ($a) => $value)
+    }};
+    (@ $dst:ident $n:ident ($p:ident $q:ident) ($a:ident $b:ident) $value:expr) => {{
+        let ($a, $b) = ($p, $q);
+        each!($dst, $n, ($a $b) => $value)
+    }};
+    (
+        ($F:ident $f:ident $dst:ident $n:ident $places:tt)
+        $($name:ident($($arg:ident)+) $value:expr;)*
+    ) => {
+        match $f {
+            $($F::$name => loops!(@ $dst $n $places ($($arg)+) $value),)*
+        }
+    };
 }
 
 /// # Safety
 /// As [`apply`].
 #[inline(always)]
-unsafe fn apply_un<V: Vector>(un: Un, dst: *mut V::E, a: Place<V::E>, n: usize) {
-    let (zero, one) = (V::c(0.0), V::c(1.0));
+unsafe fn apply_un<V: Vector>(un: Un, dst: *mut V::E, x: Place<V::E>, n: usize) {
     // SAFETY: as `apply`.
-    unsafe {
-        match un {
-            Un::Neg => each!(dst, n, (a) => a.neg()),
-            Un::Exp => each!(dst, n, (a) => math::exp(a)),
-            Un::Log => each!(dst, n, (a) => math::log(a)),
-            Un::Log1p => each!(dst, n, (a) => math::log1p(a)),
-            Un::Expm1 => each!(dst, n, (a) => math::expm1(a)),
-            Un::Sqrt => each!(dst, n, (a) => a.sqrt()),
-            Un::Erf => each!(dst, n, (a) => math::erf(a)),
-            Un::Sin => each!(dst, n, (a) => math::sin(a)),
-            Un::Cos => each!(dst, n, (a) => math::cos(a)),
-            Un::Tanh => each!(dst, n, (a) => math::tanh(a)),
-            Un::Abs => each!(dst, n, (a) => a.abs()),
-            Un::Sign => each!(dst, n, (a) => {
-                let signed = V::either(a.lt(zero), zero.lt(a));
-                V::select(signed, one.with_sign(a), a)
-            }),
-            Un::Recip => each!(dst, n, (a) => one.div(a)),
-            Un::Square => each!(dst, n, (a) => a.mul(a)),
-            Un::Not => each!(dst, n, (a) => V::truth(a.eq(zero))),
-        }
-    }
+    unsafe { uns!(loops! (Un un dst n (x))) }
 }
 
 /// # Safety
@@ -153,39 +153,12 @@ unsafe fn apply_un<V: Vector>(un: Un, dst: *mut V::E, a: Place<V::E>, n: usize) 
 unsafe fn apply_bin<V: Vector>(
     bin: Bin,
     dst: *mut V::E,
-    a: Place<V::E>,
-    b: Place<V::E>,
+    x: Place<V::E>,
+    y: Place<V::E>,
     n: usize,
 ) {
-    let zero = V::c(0.0);
     // SAFETY: as `apply`.
-    unsafe {
-        match bin {
-            Bin::Add => each!(dst, n, (a b) => a.add(b)),
-            Bin::Sub => each!(dst, n, (a b) => a.sub(b)),
-            Bin::Mul => each!(dst, n, (a b) => a.mul(b)),
-            Bin::Div => each!(dst, n, (a b) => a.div(b)),
-            Bin::Pow => each!(dst, n, (a b) => math::pow(a, b)),
-            Bin::Max => each!(dst, n, (a b) => a.max(b)),
-            Bin::Min => each!(dst, n, (a b) => a.min(b)),
-            Bin::Lt => each!(dst, n, (a b) => V::truth(a.lt(b))),
-            Bin::Le => each!(dst, n, (a b) => V::truth(a.le(b))),
-            Bin::Gt => each!(dst, n, (a b) => V::truth(b.lt(a))),
-            Bin::Ge => each!(dst, n, (a b) => V::truth(b.le(a))),
-            Bin::Eq => each!(dst, n, (a b) => V::truth(a.eq(b))),
-            Bin::Ne => each!(dst, n, (a b) => V::truth(V::not(a.eq(b)))),
-            Bin::And => each!(dst, n, (a b) => {
-                V::truth(V::not(V::either(a.eq(zero), b.eq(zero))))
-            }),
-            Bin::Or => each!(dst, n, (a b) => {
-                V::truth(V::not(V::both(a.eq(zero), b.eq(zero))))
-            }),
-            Bin::XLogY => each!(dst, n, (a b) => {
-                V::select(a.eq(zero), zero, a.mul(math::log(b)))
-            }),
-            Bin::XDivY => each!(dst, n, (a b) => V::select(a.eq(zero), zero, a.div(b))),
-        }
-    }
+    unsafe { bins!(loops! (Bin bin dst n (x y))) }
 }
 
 /// # Safety

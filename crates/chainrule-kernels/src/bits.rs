@@ -12,7 +12,7 @@ use crate::softmax::{RowSoft, Soft};
 use crate::team::Team;
 use std::sync::Arc;
 
-const UNS: [Un; 15] = [
+pub(crate) const UNS: [Un; 15] = [
     Un::Neg,
     Un::Exp,
     Un::Log,
@@ -29,7 +29,7 @@ const UNS: [Un; 15] = [
     Un::Square,
     Un::Not,
 ];
-const BINS: [Bin; 17] = [
+pub(crate) const BINS: [Bin; 17] = [
     Bin::Add,
     Bin::Sub,
     Bin::Mul,

@@ -6,6 +6,9 @@
 //! outputs are read and written where they lie; constants and what is the same along a
 //! block are one vector, read again and again.
 //!
+//! Where [`crate::native`] has made code of a program, a step is a run of many, with their
+//! values in the processor's registers; and if that is all of it, there are no blocks.
+//!
 //! Narrow matrices are run as one long row. Then a `Row` or `Col` input is spread out
 //! into a block of its own first, which costs a pass but keeps the vectors full.
 //!
@@ -16,9 +19,10 @@
 
 use crate::apply::{Place, apply};
 use crate::arena::{Base, Region, Slot, Touched, apart, same_or_apart};
+use crate::native::Compiled;
 use crate::program::{Access, Program};
 use crate::rng::{Draws, MANY, philox_many};
-use crate::schedule::{Op, Step};
+use crate::schedule::{Op, Schedule, Step};
 use crate::scratch;
 use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Elem, Forms, Isa, Kernel, Vector};
@@ -54,12 +58,17 @@ struct Run<'a, T> {
 struct Layout<'a, T> {
     base: Base<T>,
     call: &'a Pass<T>,
+    /// The steps, and the code that they call, if there is any.
+    schedule: &'a Schedule,
+    code: Option<&'a Compiled>,
     key: [u64; 2],
     /// Rows and columns as they are walked: 1 × rows·cols where narrow.
     rows: usize,
     cols: usize,
     /// Elements of a block along a row.
     block: usize,
+    /// Bit i: output i is written where it lies; else from working memory.
+    direct: u64,
 }
 
 /// A program with its places and numbers, ready to be run.
@@ -74,8 +83,6 @@ pub struct Pass<T> {
     first_row: u64,
     /// Walked as one long row.
     flat: bool,
-    /// Bit i: output i is written where it lies; else from working memory.
-    direct: u64,
 }
 
 impl<T: Copy> Pass<T> {
@@ -89,25 +96,14 @@ impl<T: Copy> Pass<T> {
         outputs: Vec<Slot>,
         consts: Vec<T>,
     ) -> Pass<T> {
-        let (first_row, flat, direct) = (0, false, 0);
-        let pass = Pass {
-            program,
-            rows,
-            cols,
-            inputs,
-            outputs,
-            consts,
-            first_row,
-            flat,
-            direct,
-        };
+        let (first_row, flat) = (0, false);
+        let pass = Pass { program, rows, cols, inputs, outputs, consts, first_row, flat };
         pass.settled()
     }
 
     /// With what follows from the places.
     fn settled(mut self) -> Pass<T> {
         self.flat = is_flat(&self);
-        self.direct = direct_outputs(&self);
         self
     }
 
@@ -217,7 +213,12 @@ impl<T: Forms> Part<T> for Pass<T> {
         let (rows, cols) =
             if self.flat { (1, self.rows * self.cols) } else { (self.rows, self.cols) };
         let block = if self.flat { flat_block(self.cols) } else { BLOCK };
-        let layout = Layout { base, call: self, key: inputs.key, rows, cols, block };
+        let spread = self.flat && self.rows > 1;
+        let code = self.program.native.of::<T>(&self.program, isa, spread);
+        let schedule = code.map_or(&self.program.schedule, |code| &code.schedule);
+        let (key, direct) = (inputs.key, direct_outputs(schedule, self));
+        let layout =
+            Layout { base, call: self, schedule, code, key, rows, cols, block, direct };
         scratch::with(layout.bytes(), |memory| {
             // SAFETY: the caller's condition.
             unsafe { T::dispatch(isa, &Run { layout, memory }) }
@@ -242,12 +243,12 @@ fn flat_block(cols: usize) -> usize {
 }
 
 /// Which outputs can be written at once: those whose slot no later step reads as input.
-fn direct_outputs<T>(call: &Pass<T>) -> u64 {
-    let (program, mut direct) = (&call.program, 0);
+fn direct_outputs<T>(schedule: &Schedule, call: &Pass<T>) -> u64 {
+    let mut direct = 0;
     for (i, out) in call.outputs.iter().enumerate() {
-        let mut inputs = call.inputs.iter().zip(&program.schedule.last_read);
+        let mut inputs = call.inputs.iter().zip(&schedule.last_read);
         let free = inputs.all(|(slot, &last)| {
-            slot.offset != out.offset || last <= program.schedule.defined[i]
+            slot.offset != out.offset || last <= schedule.defined[i]
         });
         direct |= u64::from(free) << i;
     }
@@ -255,25 +256,37 @@ fn direct_outputs<T>(call: &Pass<T>) -> u64 {
 }
 
 impl<T> Layout<'_, T> {
-    /// Bytes of the table, of a block per fixed operand (a spread one needs it), and of a
-    /// block per register.
+    /// Bytes of the table, of a block per fixed operand (a spread one needs it), of a
+    /// block for what code keeps there, and of a block per register.
     fn bytes(&self) -> usize {
         self.table_bytes()
-            + (self.fixed() + self.call.program.schedule.blocks) * BLOCK * size_of::<T>()
+            + (self.fixed() + 1 + self.schedule.blocks) * BLOCK * size_of::<T>()
     }
 
     /// Operands that are not registers.
     fn fixed(&self) -> usize {
-        self.call.program.inputs.len() + self.call.program.schedule.consts
+        self.call.program.inputs.len() + self.schedule.consts
     }
 
     fn table_bytes(&self) -> usize {
-        let places = self.fixed() + self.call.program.schedule.registers;
+        let places = self.fixed() + self.schedule.registers;
         (places * size_of::<Place<T>>()).next_multiple_of(64)
     }
 
+    /// Whether blocks side by side can be run as one: nothing is held in working memory
+    /// for a block.
+    fn unbroken(&self) -> bool {
+        let spread = |access: &Access| {
+            matches!(self.follow(*access), Follow::SpreadRow | Follow::SpreadCol)
+        };
+        self.code.is_some()
+            && self.schedule.steps.len() == 1
+            && self.direct.count_ones() as usize == self.call.outputs.len()
+            && !self.call.program.inputs.iter().any(spread)
+    }
+
     fn follow(&self, access: Access) -> Follow {
-        match (access, self.call.flat && self.call.cols > 0 && self.call.rows > 1) {
+        match (access, self.call.flat && self.call.rows > 1) {
             (Access::Full, _) | (Access::Row, false) => Follow::Along,
             (Access::Col, false) => Follow::PerRow,
             (Access::Scalar, _) => Follow::Fixed,
@@ -287,6 +300,8 @@ impl<T> Layout<'_, T> {
 /// memory.
 struct Table<T> {
     places: *mut Place<T>,
+    /// A block per fixed operand.
+    fills: *mut T,
     /// Blocks of the registers, one after the other.
     registers: *mut T,
 }
@@ -318,9 +333,9 @@ impl<T: Elem> Kernel<T> for Run<'_, T> {
         // SAFETY: `memory` holds the table and then the blocks; both are aligned.
         unsafe {
             let fills = self.memory.add(layout.table_bytes()).cast::<T>();
-            let registers = fills.add(layout.fixed() * BLOCK);
-            let table = Table { places: self.memory.cast(), registers };
-            layout.prepare::<V>(&table, fills);
+            let registers = fills.add((layout.fixed() + 1) * BLOCK);
+            let table = Table { places: self.memory.cast(), fills, registers };
+            layout.prepare::<V>(&table);
             layout.walk::<V>(&table);
         }
     }
@@ -332,7 +347,8 @@ impl<T: Elem> Layout<'_, T> {
     /// # Safety
     /// The table and the fills are as large as [`Layout::bytes`] says them.
     #[inline(always)]
-    unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>, fills: *mut T) {
+    unsafe fn prepare<V: Vector<E = T>>(&self, table: &Table<T>) {
+        let fills = table.fills;
         let inputs = self.call.program.inputs.len();
         // SAFETY: one block per input and constant; slots were checked.
         unsafe {
@@ -358,19 +374,16 @@ impl<T: Elem> Layout<'_, T> {
                 };
                 table.places.add(i).write(Place { start: fill, step });
             }
-            for (c, value) in
-                self.call.consts[..self.call.program.schedule.consts].iter().enumerate()
+            for (c, value) in self.call.consts[..self.schedule.consts].iter().enumerate()
             {
                 let fill = fills.add((inputs + c) * BLOCK);
                 V::splat(*value).store(fill);
                 table.places.add(inputs + c).write(Place { start: fill, step: 0 });
             }
-            for step in &self.call.program.schedule.steps {
-                let start = table.registers.add(usize::from(step.block) * BLOCK);
-                table
-                    .places
-                    .add(usize::from(step.dst))
-                    .write(Place { start, step: V::LANES });
+            for &(place, block) in &self.schedule.homes {
+                let start = table.registers.add(usize::from(block) * BLOCK);
+                let place = table.places.add(usize::from(place));
+                place.write(Place { start, step: V::LANES });
             }
         }
     }
@@ -382,13 +395,17 @@ impl<T: Elem> Layout<'_, T> {
     #[inline(always)]
     unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>) {
         let per_row = self.cols.div_ceil(self.block);
-        for unit in 0..self.rows * per_row {
+        let (units, unbroken) = (self.rows * per_row, self.unbroken());
+        let mut unit = 0;
+        while unit < units {
             let (row, start) = (unit / per_row, unit % per_row * self.block);
-            let n = self.block.min(self.cols - start);
+            let left = self.cols - start;
+            let n = if unbroken { left } else { self.block.min(left) };
+            unit += n.div_ceil(self.block);
             // SAFETY: the block lies inside rows × cols.
             unsafe {
                 self.aim::<V>(table, row, start, n);
-                for step in &self.call.program.schedule.steps {
+                for step in &self.schedule.steps {
                     self.step::<V>(table, step, row, start, n);
                 }
                 self.copy_out::<V>(table, row, start, n);
@@ -430,10 +447,9 @@ impl<T: Elem> Layout<'_, T> {
                 }
             }
             for (i, slot) in self.call.outputs.iter().enumerate() {
-                if self.call.direct >> i & 1 == 1 {
-                    let step = &self.call.program.schedule.steps
-                        [self.call.program.schedule.defined[i]];
-                    (*table.places.add(usize::from(step.dst))).start =
+                if self.direct >> i & 1 == 1 {
+                    let place = usize::from(self.schedule.results[i]);
+                    (*table.places.add(place)).start =
                         self.base.at(slot.offset + row * slot.row_stride + start);
                 }
             }
@@ -471,12 +487,10 @@ impl<T: Elem> Layout<'_, T> {
         n: usize,
     ) {
         for (i, slot) in self.call.outputs.iter().enumerate() {
-            if self.call.direct >> i & 1 == 0 {
-                let step = &self.call.program.schedule.steps
-                    [self.call.program.schedule.defined[i]];
+            if self.direct >> i & 1 == 0 {
                 // SAFETY: slots were checked; registers are blocks of working memory.
                 unsafe {
-                    let from = (*table.places.add(usize::from(step.dst))).start;
+                    let from = table.place(self.schedule.results[i]).start;
                     let to = self.base.at(slot.offset + row * slot.row_stride + start);
                     from.copy_to_nonoverlapping(to, n);
                 }
@@ -499,6 +513,10 @@ impl<T: Elem> Layout<'_, T> {
     ) {
         // SAFETY: all places of the table hold n elements, or a vector at step 0.
         unsafe {
+            if let (Op::Code(number), Some(code)) = (step.op, self.code) {
+                code.run(number, table.places, table.fills, n);
+                return;
+            }
             let dst = table.place(step.dst).start;
             if let Op::Uniform(key) = step.op {
                 self.draw(key, dst, row, start, n);

@@ -20,6 +20,7 @@
 //! assert_eq!(program.outputs.len(), 1);
 //! ```
 
+use crate::native::Native;
 use crate::schedule::Schedule;
 
 /// A function of one number.
@@ -139,6 +140,7 @@ pub struct Program {
     /// What is stored, each over all of rows × cols.
     pub outputs: Vec<Src>,
     pub(crate) schedule: Schedule,
+    pub(crate) native: Native,
 }
 
 impl Program {
@@ -149,6 +151,12 @@ impl Program {
     /// that does not exist.
     pub fn new(insts: Vec<Inst>, inputs: Vec<Access>, outputs: Vec<Src>) -> Program {
         let schedule = Schedule::new(&insts, inputs.len(), &outputs);
-        Program { insts, inputs, outputs, schedule }
+        Program { insts, inputs, outputs, schedule, native: Native::new() }
+    }
+
+    /// The same program, walked step by step wherever it runs: for comparisons.
+    #[must_use]
+    pub fn walked(self) -> Program {
+        Program { native: Native::off(), ..self }
     }
 }

@@ -5,6 +5,8 @@
 //! with it: the number then goes from one to the other in a register of the processor,
 //! and a pass over working memory is saved. Bits are the same either way.
 //!
+//! [`crate::native`] joins more than two; its steps come from here as well.
+//!
 //! Invariants: a step reads registers of earlier steps only; a block of working memory is
 //! given on only after its register's last reader; each output has a step of its own.
 
@@ -20,6 +22,12 @@ pub(crate) enum Op {
     Select,
     Uniform(usize),
     Pair(First, Second),
+    /// Code made at run time, by its number.
+    #[cfg_attr(
+        not(all(target_arch = "x86_64", unix)),
+        allow(dead_code, reason = "no code is made there")
+    )]
+    Code(u16),
 }
 
 /// The first of a pair, t = f(a, b, c).
@@ -61,13 +69,12 @@ pub(crate) enum Second {
 }
 
 /// One step: its operands and its register as places in the executor's table (inputs,
-/// then constants, then registers), and the register's block of working memory.
+/// then constants, then registers). Code knows its places itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) op: Op,
     pub(crate) args: [u16; 5],
     pub(crate) dst: u16,
-    pub(crate) block: u16,
 }
 
 /// A program's steps. See the module's words.
@@ -80,25 +87,29 @@ pub(crate) struct Schedule {
     pub(crate) registers: usize,
     /// How many blocks of working memory the registers need.
     pub(crate) blocks: usize,
+    /// The place of each register that has one, and its block.
+    pub(crate) homes: Vec<(u16, u16)>,
+    /// Per output, its place.
+    pub(crate) results: Vec<u16>,
     /// Per output, the step that defines it.
     pub(crate) defined: Vec<usize>,
     /// Per input, the last step that reads it (0 if none does).
     pub(crate) last_read: Vec<usize>,
 }
 
-/// A step before its operands have places.
-#[derive(Clone, Copy)]
-struct Node {
-    op: Op,
-    args: [Option<Src>; 5],
-    register: usize,
+/// A step before its operands have places: what it reads, and the registers that it
+/// defines.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) args: Vec<Option<Src>>,
+    pub(crate) defines: Vec<usize>,
 }
 
 impl Node {
     fn new(op: Op, args: &[Src], register: usize) -> Node {
-        let mut all = [None; 5];
-        args.iter().zip(&mut all).for_each(|(arg, place)| *place = Some(*arg));
-        Node { op, args: all, register }
+        let args = args.iter().copied().map(Some).collect();
+        Node { op, args, defines: vec![register] }
     }
 
     fn of(register: usize, inst: &Inst) -> Node {
@@ -111,48 +122,76 @@ impl Node {
         }
     }
 
-    fn sources(&self) -> impl Iterator<Item = Src> + '_ {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = Src> + '_ {
         self.args.iter().flatten().copied()
     }
 
-    fn registers(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn registers(&self) -> impl Iterator<Item = usize> + '_ {
         self.sources().filter_map(|src| match src {
             Src::Reg(r) => Some(usize::from(r)),
             Src::In(_) | Src::Const(_) => None,
         })
     }
+
+    /// The register of a node that defines one.
+    fn register(&self) -> usize {
+        self.defines[0]
+    }
+}
+
+/// A program's nodes, node i defining register i, and the register of each output.
+///
+/// # Panics
+/// If an operand does not exist, or is read before it is defined.
+pub(crate) fn nodes(
+    insts: &[Inst],
+    inputs: usize,
+    outputs: &[Src],
+) -> (Vec<Node>, Vec<usize>) {
+    let mut nodes: Vec<Node> =
+        insts.iter().enumerate().map(|(i, inst)| Node::of(i, inst)).collect();
+    let results = own_registers(&mut nodes, outputs);
+    nodes.iter().for_each(|node| check(node, inputs));
+    (nodes, results)
 }
 
 impl Schedule {
-    /// # Panics
-    /// If an operand does not exist, or is read before it is defined.
+    /// One step per instruction or pair.
     pub(crate) fn new(insts: &[Inst], inputs: usize, outputs: &[Src]) -> Schedule {
-        let mut nodes: Vec<Node> =
-            insts.iter().enumerate().map(|(i, inst)| Node::of(i, inst)).collect();
-        let results = own_registers(&mut nodes, outputs);
-        nodes.iter().for_each(|node| check(node, inputs));
+        let (nodes, results) = nodes(insts, inputs, outputs);
         let registers = nodes.len();
-        let nodes = pair_up(nodes, &results);
+        let operands = (inputs, constants(&nodes));
+        Schedule::of(&pair_up(nodes, &results), registers, operands, &results)
+    }
+
+    /// These nodes as steps.
+    pub(crate) fn of(
+        nodes: &[Node],
+        registers: usize,
+        (inputs, consts): (usize, usize),
+        results: &[usize],
+    ) -> Schedule {
         let step_of = |register: &usize| {
-            nodes
-                .iter()
-                .position(|node| node.register == *register)
-                .expect("an output's step")
+            let step = nodes.iter().position(|node| node.defines.contains(register));
+            step.expect("an output's step")
         };
         let mut schedule = Schedule {
             steps: Vec::new(),
-            consts: constants(&nodes),
+            consts,
             registers,
             blocks: 0,
+            homes: Vec::new(),
+            results: results.iter().map(|r| (inputs + consts + r) as u16).collect(),
             defined: results.iter().map(step_of).collect(),
-            last_read: last_reads(&nodes, inputs),
+            last_read: last_reads(nodes, inputs),
         };
-        schedule.place(&nodes, inputs, &results);
+        schedule.place(nodes, inputs, results);
         schedule
     }
 
-    /// Gives each step its operands' places and its register a block.
+    /// Gives each step its operands' places and each register a block.
     fn place(&mut self, nodes: &[Node], inputs: usize, results: &[usize]) {
+        let place = places(inputs, self.consts);
         let last = last_readers(nodes, self.registers, results);
         let mut free: Vec<u16> = Vec::new();
         let mut blocks = vec![0u16; self.registers];
@@ -162,25 +201,37 @@ impl Schedule {
             dying.sort_unstable();
             dying.dedup();
             free.extend(dying.into_iter().map(|r| blocks[r]));
-            let block = free.pop().unwrap_or_else(|| {
-                self.blocks += 1;
-                (self.blocks - 1) as u16
-            });
-            blocks[node.register] = block;
-            if last[node.register] <= i {
-                free.push(block);
+            for &register in &node.defines {
+                blocks[register] = free.pop().unwrap_or_else(|| {
+                    self.blocks += 1;
+                    (self.blocks - 1) as u16
+                });
+                self.homes.push((place(Src::Reg(register as u16)), blocks[register]));
             }
-            let place = |src: Src| match src {
-                Src::In(input) => usize::from(input),
-                Src::Const(c) => inputs + usize::from(c),
-                Src::Reg(r) => inputs + self.consts + usize::from(r),
-            };
-            let args = node.args.map(|src| src.map_or(0, |src| place(src) as u16));
-            let dst = (inputs + self.consts + node.register) as u16;
-            self.steps.push(Step { op: node.op, args, dst, block });
+            let unread = node.defines.iter().filter(|&&r| last[r] <= i);
+            free.extend(unread.map(|&r| blocks[r]));
+            let mut args = [0; 5];
+            if !matches!(node.op, Op::Code(_)) {
+                let places = node.args.iter().map(|src| src.map_or(0, &place));
+                args.iter_mut().zip(places).for_each(|(arg, place)| *arg = place);
+            }
+            let dst = place(Src::Reg(node.register() as u16));
+            self.steps.push(Step { op: node.op, args, dst });
         }
         let places = inputs + self.consts + self.registers;
         assert!(places <= usize::from(u16::MAX), "a program of {places} operands");
+    }
+}
+
+/// Where each operand is in the executor's table.
+pub(crate) fn places(inputs: usize, consts: usize) -> impl Fn(Src) -> u16 {
+    move |src| {
+        let place = match src {
+            Src::In(input) => usize::from(input),
+            Src::Const(c) => inputs + usize::from(c),
+            Src::Reg(r) => inputs + consts + usize::from(r),
+        };
+        place as u16
     }
 }
 
@@ -190,7 +241,7 @@ fn check(node: &Node, inputs: usize) {
             Src::In(i) => assert!(usize::from(i) < inputs, "no input {i}"),
             Src::Reg(r) => {
                 assert!(
-                    usize::from(r) < node.register,
+                    usize::from(r) < node.register(),
                     "register {r} before its definition"
                 );
             }
@@ -224,9 +275,9 @@ fn pair_up(mut nodes: Vec<Node>, results: &[usize]) -> Vec<Node> {
     let mut i = 0;
     while i < nodes.len() {
         let reader = (i + 1..nodes.len())
-            .find(|&j| nodes[j].registers().any(|r| r == nodes[i].register));
+            .find(|&j| nodes[j].registers().any(|r| r == nodes[i].register()));
         let joined = reader
-            .filter(|_| readers[nodes[i].register] == 1)
+            .filter(|_| readers[nodes[i].register()] == 1)
             .and_then(|j| Some((j, joined(&nodes[i], &nodes[j])?)));
         if let Some((j, node)) = joined {
             nodes[j] = node;
@@ -250,8 +301,8 @@ fn joined(first: &Node, second: &Node) -> Option<Node> {
         Op::Un(Un::Square) => (First::Square, 1),
         _ => return None,
     };
-    let t = Some(Src::Reg(first.register as u16));
-    let [a, b, c, ..] = second.args;
+    let t = Some(Src::Reg(first.register() as u16));
+    let [a, b, c] = [0, 1, 2].map(|i| second.args.get(i).copied().flatten());
     let (g, rest) = match (second.op, a == t, b == t) {
         (Op::Bin(Bin::Add), true, _) => (Second::Add, [b, None]),
         (Op::Bin(Bin::Add), _, true) => (Second::Add, [a, None]),
@@ -269,13 +320,12 @@ fn joined(first: &Node, second: &Node) -> Option<Node> {
         _ => return None,
     };
     let firsts = first.args[..count].iter().copied();
-    let mut args = [None; 5];
-    firsts.chain([None, None]).take(3).zip(&mut args).for_each(|(src, arg)| *arg = src);
-    args[3..].copy_from_slice(&rest);
-    Some(Node { op: Op::Pair(f, g), args, register: second.register })
+    let args = firsts.chain([None, None]).take(3).chain(rest).collect();
+    Some(Node { op: Op::Pair(f, g), args, defines: second.defines.clone() })
 }
 
-fn constants(nodes: &[Node]) -> usize {
+/// How many constants the nodes name.
+pub(crate) fn constants(nodes: &[Node]) -> usize {
     let sources = nodes.iter().flat_map(Node::sources);
     let counts = sources.map(|src| match src {
         Src::Const(c) => usize::from(c) + 1,

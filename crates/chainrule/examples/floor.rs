@@ -15,8 +15,8 @@ use chainrule::graph::optimizer::{parse_call, rule};
 use chainrule::graph::prelude;
 use chainrule::plan::{Options, Purpose, plan};
 use chainrule::run::{BatchSource, Clock, Machine, UpdateRule};
-use chainrule_kernels::Team;
 use chainrule_kernels::rng::Draws;
+use chainrule_kernels::{Team, pages};
 
 struct Cell {
     name: &'static str,
@@ -65,7 +65,8 @@ struct Data {
 fn data(c: &Cell) -> Data {
     let draws = Draws::new(1, 9);
     let (d, k) = (c.widths[0], c.widths[c.widths.len() - 1]);
-    let x = (0..c.rows * d).map(|i| draws.uniform(i as u64, 0, 0) as f32 - 0.5).collect();
+    let mut x = pages::room(c.rows * d);
+    x.extend((0..c.rows * d).map(|i| draws.uniform(i as u64, 0, 0) as f32 - 0.5));
     let classes =
         (0..c.rows).map(|i| draws.below(k as u64, i as u64, 1, 0) as u32).collect();
     let mut start = Vec::new();

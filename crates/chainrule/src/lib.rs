@@ -7,6 +7,7 @@ mod error;
 pub mod explain;
 pub mod export;
 pub mod init;
+pub mod limits;
 pub mod memory;
 pub mod metrics;
 pub mod model;
@@ -19,4 +20,6 @@ pub mod train;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
-pub use model::{Evaluation, Model, Options, Prediction, Summary, Trained, table};
+pub use model::{
+    Evaluation, Model, Options, Prediction, Predictor, Summary, Trained, table,
+};

@@ -1,8 +1,9 @@
-//! A step of training allocates nothing: counted by a global allocator of this test's own.
+//! A step of training allocates nothing: counted by a global allocator of this test's own, on
+//! all threads but the process's first, whose test harness keeps lists meanwhile.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chainrule::graph::derived::{derive, expand};
 use chainrule::graph::expand::Purpose as Form;
@@ -11,16 +12,29 @@ use chainrule::graph::optimizer::{parse_call, rule};
 use chainrule::graph::prelude;
 use chainrule::plan::{Options, Purpose, plan};
 use chainrule::run::{BatchSource, Clock, Machine, UpdateRule};
+use chainrule::runs::record;
+use chainrule::train::{Control, Event};
+use chainrule::{Model, Options as Settings};
 use chainrule_kernels::Team;
 
 struct Counting;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether this is the process's first thread; nobody knows elsewhere than on Linux, where
+/// all threads count.
+fn is_harness() -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: two calls without conditions.
+    return unsafe { libc::gettid() == libc::getpid() };
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
+        COUNT.fetch_add(usize::from(!is_harness()), Ordering::Relaxed);
         // SAFETY: the caller's own conditions.
         unsafe { System.alloc(layout) }
     }
@@ -45,8 +59,59 @@ minimize mean(L) + 1e-4/2 ‖W1‖²
 where D = 20, H = 30, K = 4
 ";
 
+/// One test at a time counts.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Runs a test on a thread that counts, whatever thread the harness gave it.
+fn counted(test: fn()) {
+    let _alone = ALONE.lock();
+    let before = COUNT.load(Ordering::Relaxed);
+    if let Err(panic) = std::thread::spawn(test).join() {
+        std::panic::resume_unwind(panic);
+    }
+    assert!(COUNT.load(Ordering::Relaxed) > before, "nothing was counted");
+}
+
+#[test]
+fn the_loop_of_a_run_allocates_nothing_where_no_checkpoint_is_due() {
+    counted(a_run);
+}
+
+fn a_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let row = |i: u32| format!("{},{},{}\n", i % 7, i % 11, (i % 7 + i % 11) % 3);
+    let table: String = (0..800).map(row).collect();
+    std::fs::write(folder.path().join("t.csv"), "a,b,kind\n".to_owned() + &table)
+        .expect("a table");
+    let text = NET.replace("D = 20, H = 30, K = 4", "H = 30")
+        + "data: t.csv, x = a b, y = kind, hold out 10 %\ntrain: adam, batch 9, clip 1, \
+           epochs 1, keep best\n";
+    std::fs::write(folder.path().join("t.chain"), text).expect("a file");
+    let model = Model::from_file(folder.path().join("t.chain"), Settings::default());
+    let model = model.expect("a model");
+    let data = model.load_data().expect("data");
+    let mut counts = [0; 2];
+    let mut count = |event: &Event| {
+        if let Event::Batch(b) = event {
+            match b.step {
+                30 => counts[0] = COUNT.load(Ordering::Relaxed),
+                78 => counts[1] = COUNT.load(Ordering::Relaxed),
+                _ => {}
+            }
+        }
+        Control::Continue
+    };
+    record(&model, &data, (folder.path(), "t"), None, &mut count).expect("a run");
+    assert!(counts[0] > 0);
+    assert_eq!(counts[1] - counts[0], 0);
+}
+
 #[test]
 fn a_step_allocates_nothing_also_when_the_batch_gets_shorter() {
+    counted(steps);
+}
+
+fn steps() {
     let module = load(NET, &[]).module.expect("the file reads");
     let x = expand(&module, &derive(&module).expect("derives"), Form::Training);
     let find = |key: &str| module.symbol(key).expect("declared").id;

@@ -14,6 +14,7 @@ mod optimizers;
 mod overrides;
 mod plan;
 mod predict;
+mod rerun;
 mod scores;
 mod shapes;
 mod solution;
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Train a file's network on the data that it names
     Train(train::Args),
+    /// Do a run again and say whether it came out equal
+    Rerun(rerun::Args),
     /// Predict rows with a trained model, as CSV
     Predict(predict::Args),
     /// Measure a trained model on rows whose answer is known
@@ -67,6 +70,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Check(args) => check::run(&args, screen),
         Command::Explain(args) => explain::run(&args, screen),
         Command::Train(args) => train::run(&args, screen),
+        Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
         Command::Export(args) => export::run(&args, screen),

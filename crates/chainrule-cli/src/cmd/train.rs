@@ -1,14 +1,15 @@
 //! `chainrule train FILE`, or `--data TABLE --target COLUMN` without a file.
 //!
-//! In: a file of equations and the data that it names. Out: one model file, a run folder beside it, a
-//! summary. Invariants: a run that fails leaves neither; one that is interrupted, or that turns
-//! non-finite, leaves both with what was learned until then.
+//! In: a file of equations and the data that it names, or a run that goes on. Out: one model file, a
+//! run folder beside it, a summary. Invariants: a run that fails leaves neither, unless it can go on;
+//! one that is interrupted, or that turns non-finite, leaves both with what was learned until then.
 
 use std::path::{Path, PathBuf};
 
 use chainrule::data::{self, Dataset};
-use chainrule::runs::{self, EventFile, RunFolder};
-use chainrule::train::{Control, Event, Why};
+use chainrule::graph::syntax::ast::Every;
+use chainrule::runs::{self, EventFile, Place, Recording, Run};
+use chainrule::train::{Control, End, Why};
 use chainrule::{Error, Evaluation, Model, Options, Summary, Trained};
 use serde_json::{Value, json};
 
@@ -26,11 +27,12 @@ use crate::{curve, interrupt, report};
   chainrule train digits.chain
   chainrule train digits.chain --epochs 10 --lr 0.01 --set H=64
   chainrule train --data adult.csv --target income      looks at the data and writes adult.chain
+  chainrule train --resume runs/digits-1                goes on where a run was stopped or killed
 
 Ctrl-C stops after the step at hand and saves; a second one leaves at once.")]
 pub(crate) struct Args {
     /// The file of equations
-    #[arg(required_unless_present = "data", conflicts_with = "data")]
+    #[arg(required_unless_present_any = ["data", "resume"], conflicts_with = "data")]
     file: Option<PathBuf>,
     /// Without a file: the table to look at
     #[arg(long, value_name = "TABLE")]
@@ -41,6 +43,13 @@ pub(crate) struct Args {
     /// With --data: write over a file of equations that is there
     #[arg(long)]
     force: bool,
+    /// Go on with this run; the result is that of a run never stopped
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["file", "data", "target", "force",
+        "all", "batch", "lr", "seed", "out"])]
+    resume: Option<PathBuf>,
+    /// Save this often on the way: `1000 steps`, `5 min` or `never` [default: about a minute]
+    #[arg(long, value_name = "STEPS|TIME", value_parser = every)]
+    checkpoint_every: Option<Every>,
     #[command(flatten)]
     set: Sets,
     /// Passes over the data
@@ -72,7 +81,15 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
+fn every(text: &str) -> Result<Every, String> {
+    let words = "expected steps, a time or never: `1000 steps`, `5 min`, `never`";
+    Every::read(text).ok_or_else(|| words.to_owned())
+}
+
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
+    if let Some(run) = &args.resume {
+        return resume(args, run, screen);
+    }
     if args.data.is_none() && (args.target.is_some() || args.force) {
         let words = "--target and --force go with --data; a file says its target itself";
         return Err(Failure::Usage(words.to_owned()));
@@ -99,16 +116,57 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let loaded = model.load_data().map_err(&located)?;
     args.say_data(&loaded, screen);
     interrupt::listen();
-    let (folder, events, failed) = (None, None, None);
-    let mut job = Job { args, model: &model, path: &path, folder, events, failed };
-    let trained = job.train(&loaded, screen).map_err(&located)?;
-    job.close(&trained, &loaded, screen)
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let file = path.file_name().and_then(|name| name.to_str());
+    let place = Place { root: &args.out, stem: &stem, file };
+    let recording = Recording::start(&model, &loaded, place).map_err(&located)?;
+    Job::new(args, recording)?.run(&loaded, screen, &located)
+}
+
+/// Goes on with a run, in its folder, with its equations and settings.
+fn resume(args: &Args, run: &Path, screen: &Screen) -> Outcome {
+    let run = Run::open(run)?;
+    let source = Source::read(&run.path().join("equations.chain"))?;
+    let located = Failure::about(&source, USAGE);
+    let model = run.model(args.options()).map_err(&located)?;
+    if let (Some(end), None) = (run.over(), &args.epochs) {
+        return finished(&run, end, screen);
+    }
+    run.unchanged()?;
+    let loaded = model.load_data().map_err(&located)?;
+    let mut say = |words: &str| {
+        if !args.quiet {
+            screen.say(&format!("{}\n", report::clean(words)));
+        }
+    };
+    let recording =
+        Recording::go_on(&run, &model, &loaded, &mut say).map_err(&located)?;
+    interrupt::listen();
+    Job::new(args, recording)?.run(&loaded, screen, &located)
+}
+
+/// Nothing is left to do: no mistake, so that a script may ask until it is so.
+fn finished(run: &Run, end: &End, screen: &Screen) -> Outcome {
+    let path = run.path().display();
+    match screen.json {
+        true => {
+            screen.document(
+                &json!({ "run": path.to_string(), "finished": true, "end": end }),
+            )?;
+        }
+        false => screen.print(&report::clean(&format!(
+            "{path} is finished ({}); with more epochs it goes on: --epochs N\n",
+            end.why.sentence()
+        )))?,
+    }
+    Ok(DONE)
 }
 
 impl Args {
     fn options(&self) -> Options {
         let threads = self.threads.map_or(0, |n| n as usize);
         let mut options = self.set.options().threads(threads);
+        options.checkpoint = self.checkpoint_every;
         let short = [
             ("epochs", &self.epochs),
             ("batch", &self.batch),
@@ -139,91 +197,58 @@ impl Args {
 /// One training and what it leaves behind.
 struct Job<'a> {
     args: &'a Args,
-    model: &'a Model,
-    path: &'a Path,
-    folder: Option<RunFolder>,
+    recording: Recording<'a>,
     events: Option<EventFile>,
-    /// Why the folder could not be written; it stops the training.
-    failed: Option<Error>,
 }
 
-impl Job<'_> {
-    fn train(
-        &mut self,
+impl<'a> Job<'a> {
+    fn new(args: &'a Args, recording: Recording<'a>) -> Result<Self, Error> {
+        let events = args.tensorboard.as_deref().map(EventFile::create).transpose()?;
+        Ok(Self { args, recording, events })
+    }
+
+    fn run(
+        mut self,
         loaded: &data::Loaded,
         screen: &Screen,
-    ) -> Result<Trained, Error> {
+        located: &dyn Fn(Error) -> Failure,
+    ) -> Outcome {
+        let trained = match self.train(screen) {
+            Ok(trained) => trained,
+            Err(error) => {
+                if let Some(words) = self.way_on() {
+                    screen.say(&format!("what was saved last is whole; {words}\n"));
+                }
+                return Err(located(error));
+            }
+        };
+        self.close(&trained, loaded, screen)
+    }
+
+    fn train(&mut self, screen: &Screen) -> Result<Trained, Error> {
         let mut progress = Progress::new(screen, self.args.quiet || screen.json);
-        let (prepared, model) = (&loaded.prepared, self.model);
-        let mut on_event = |event: &Event| {
+        let (events, mut failed) = (&mut self.events, None);
+        let trained = self.recording.train(&mut |event| {
             progress.tell(event);
-            self.keep(event)
-        };
-        let trained = model.fit_prepared(
-            &prepared.train,
-            loaded.watched(),
-            &prepared.preparation,
-            &mut on_event,
-        );
+            let told = events.as_mut().map_or(Ok(()), |e| e.tell(event));
+            if let Err(error) = told {
+                failed.get_or_insert(error);
+            }
+            match failed.is_some() || interrupt::asked() {
+                true => Control::Stop,
+                false => Control::Continue,
+            }
+        });
         progress.end();
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => trained,
-        }
+        failed.map_or(trained, Err)
     }
 
-    /// Writes what happens into the folder, and tells whether to go on.
-    fn keep(&mut self, event: &Event) -> Control {
-        let written = match event {
-            Event::Start(begin) => self.open(begin),
-            Event::Epoch(epoch) => match &mut self.folder {
-                Some(folder) => folder.record(epoch),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        };
-        let told = |()| self.events.as_mut().map_or(Ok(()), |e| e.tell(event));
-        if let Err(error) = written.and_then(told) {
-            self.failed.get_or_insert(error);
-        }
-        match self.failed.is_some() || interrupt::asked() {
-            true => Control::Stop,
-            false => Control::Continue,
-        }
-    }
-
-    fn open(&mut self, begin: &chainrule::train::Begin) -> Result<(), Error> {
-        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let setup = runs::Setup {
-            equations: self.model.equations(),
-            settings: self.settings(begin),
-            metric: begin.metric,
-        };
-        self.folder = Some(RunFolder::create(&self.args.out, &stem, &setup)?);
-        let folder = self.args.tensorboard.as_deref();
-        self.events = folder.map(EventFile::create).transpose()?;
-        Ok(())
-    }
-
-    /// Everything else that the result depends on.
-    fn settings(&self, begin: &chainrule::train::Begin) -> Value {
-        let s = self.model.settings();
-        let set: Vec<String> =
-            self.args.options().set.iter().map(|(n, v)| format!("{n}={v}")).collect();
-        json!({
-            "chainrule": env!("CARGO_PKG_VERSION"),
-            "file": self.path.display().to_string(),
-            "overrides": set,
-            "optimizer": s.optimizer.name.written,
-            "batch": begin.batch,
-            "epochs": s.epochs,
-            "seed": s.seed,
-            "precision": format!("{:?}", s.precision).to_lowercase(),
-            "rows": begin.rows,
-            "watched": begin.held_out,
-            "learned": begin.parameters,
-            "fingerprint": begin.fingerprint,
-        })
+    /// How to go on, if that is possible.
+    fn way_on(&self) -> Option<String> {
+        let folder = self.recording.folder();
+        let path = folder.path().display();
+        let there = folder.has_checkpoint();
+        there.then(|| format!("go on with: chainrule train --resume {path}"))
     }
 
     /// Saves, sums up, and gives the exit status.
@@ -234,17 +259,13 @@ impl Job<'_> {
         let mut document =
             json!({ "summary": summary.lines, "parts": parts_json(&summary.parts) });
         document["end"] = json!(trained.end());
-        if let Some(folder) = self.folder {
-            let model = folder.model_path();
-            trained.save(&model)?;
-            let ended = runs::Summary { text: &text, json: document.clone() };
-            let run = folder.finish(&ended).inspect_err(|_| {
-                // A model without its folder would be half of a run.
-                let _ = std::fs::remove_file(&model);
-            })?;
-            document["model"] = json!(model.display().to_string());
-            document["run"] = json!(run.display().to_string());
-        }
+        let interrupted = status(trained) == INTERRUPTED;
+        let way_on = self.way_on().filter(|_| interrupted);
+        let quiet = self.args.quiet;
+        let ended = runs::Summary { text: &text, json: document.clone() };
+        let (model, run) = self.recording.finish(trained, &ended, None)?;
+        document["model"] = json!(model.display().to_string());
+        document["run"] = json!(run.display().to_string());
         if let Some(events) = self.events {
             document["events"] = json!(events.finish()?.display().to_string());
         }
@@ -252,8 +273,11 @@ impl Job<'_> {
         match screen.json {
             true => screen.document(&document)?,
             false => {
-                screen.print(&shown(trained, &text, &document, self.args.quiet))?;
+                screen.print(&shown(trained, &text, &document, quiet))?;
             }
+        }
+        if let Some(words) = way_on {
+            screen.say(&format!("{words}\n"));
         }
         Ok(status(trained))
     }

@@ -8,6 +8,7 @@ mod check;
 mod explain;
 mod export;
 mod listing;
+mod lost;
 mod new;
 mod output;
 mod plan;

@@ -81,6 +81,25 @@ fn settings_of_the_command_line_win() {
 }
 
 #[test]
+fn code_made_at_run_time_does_not_change_a_bit_of_the_predictions() {
+    let place = place();
+    let predictions = |native: &str| {
+        let train = ["train", "t.chain", "--out", native, "--quiet"];
+        let mut command = place.command(&train);
+        let trained = command.env("CHAINRULE_NATIVE", native).output();
+        assert!(trained.expect("the command starts").status.success());
+        let predict = ["predict", &format!("{native}/t-1.safetensors"), "t.csv"];
+        let mut command = place.command(&predict);
+        let predicted = command.env("CHAINRULE_NATIVE", native).output();
+        String::from_utf8(predicted.expect("the command starts").stdout)
+            .expect("predictions are text")
+    };
+    let walked = predictions("off");
+    assert!(walked.lines().count() > 1, "{walked}");
+    assert_eq!(predictions("on"), walked);
+}
+
+#[test]
 fn the_threads_do_not_change_a_bit_of_the_predictions() {
     let place = place();
     let predictions = |threads: &str| {

@@ -6,6 +6,7 @@
 use crate::diag::{Code, Diagnostic, Edit, Span};
 use crate::functions::Functions;
 use crate::graph::{Graph, NodeId, Op};
+use crate::limits::ENTRIES;
 use crate::module::{Equation, Module, Objective, Start, Symbol};
 use crate::shape::{Atom, Dim, Dims, Shape};
 use crate::syntax::ast::{
@@ -17,9 +18,6 @@ use crate::value::Mat;
 
 use super::expr::Scope;
 use super::{Lowerer, Meaning, Override, of_kind};
-
-/// A worked value has at most so many entries: nobody reads more, and no memory is lost to a slip.
-const LARGEST: usize = 10_000_000;
 
 /// What becomes the module.
 pub(crate) struct Draft {
@@ -392,7 +390,7 @@ impl Lowerer<'_> {
         let node = self.expr(e, &Scope { closed: true, ..Scope::open() })?;
         let shape = self.shape(node);
         if let Some((r, c)) = shape.under(&self.dims.sizes)
-            && r.saturating_mul(c) > LARGEST
+            && r.saturating_mul(c) > ENTRIES
         {
             self.too_large(&shape, e.span);
             return None;
@@ -565,7 +563,7 @@ impl Lowerer<'_> {
         let shape = self.dims.resolve_shape(&s.shape);
         if m.is_scalar() && !shape.is_scalar() {
             return match shape.under(&self.dims.sizes) {
-                Some((r, c)) if r.saturating_mul(c) > LARGEST => {
+                Some((r, c)) if r.saturating_mul(c) > ENTRIES => {
                     self.too_large(&shape, span);
                     None
                 }
@@ -578,7 +576,7 @@ impl Lowerer<'_> {
 
     fn too_large(&mut self, shape: &Shape, span: Span) {
         let text = format!(
-            "a worked value of {shape}{}: more than {LARGEST} entries",
+            "a worked value of {shape}{}: more than {ENTRIES} entries",
             self.known_size(shape)
         );
         let d = Diagnostic::error(Code::S5, span, text);

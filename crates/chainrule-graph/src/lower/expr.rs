@@ -590,12 +590,31 @@ impl Lowerer<'_> {
             let entries: Option<Vec<NodeId>> =
                 row.iter().map(|e| self.expr(e, &scope.inner())).collect();
             let columns: Vec<NodeId> = entries?;
+            if rows.len() * cols > 1 && !self.single_numbers(row, &columns) {
+                return None;
+            }
             lines.push(self.row_of(&columns, span));
         }
         Some(match lines.as_slice() {
             [one] => *one,
             _ => self.spanned(Op::Stack, &lines, span),
         })
+    }
+
+    /// Each entry of a matrix is one number; `[a; b]` of whole columns is a stack.
+    fn single_numbers(&mut self, row: &[Expr], nodes: &[NodeId]) -> bool {
+        for (e, &node) in row.iter().zip(nodes) {
+            let s = self.shape(node);
+            let one = self.dims.unify(&s.rows, &Dim::ONE)
+                && self.dims.unify(&s.cols, &Dim::ONE);
+            if !one {
+                let shown = self.dims.resolve_shape(&s);
+                let text = format!("an entry of a matrix is one number, found {shown}");
+                self.error(Diagnostic::error(Code::S5, e.span, text));
+                return false;
+            }
+        }
+        true
     }
 
     /// Scalars side by side: the transpose of them on top of each other.

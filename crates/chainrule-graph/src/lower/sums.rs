@@ -298,6 +298,7 @@ impl Lowerer<'_> {
             if let Some(key) = base_key(e) {
                 self.used.insert(key);
             }
+            self.has_indices(base, subs.len(), e)?;
             return self.pick(base, &subs, e.span, scope);
         }
         match &e.kind {
@@ -382,6 +383,19 @@ impl Lowerer<'_> {
             call_args.push(crate::syntax::ast::Arg { name: a.name.clone(), value });
         }
         self.call(func, primes, &call_args, e, &plain)
+    }
+
+    /// An element of a matrix has two indices; one would leave a row of numbers.
+    fn has_indices(&mut self, base: NodeId, count: usize, e: &Expr) -> Option<NodeId> {
+        let s = self.shape(base);
+        if count > 1 || s.rows.is_one() || self.dims.unify(&s.cols, &Dim::ONE) {
+            return Some(base);
+        }
+        let text = format!("an element of {s} has two indices, found one");
+        let d = Diagnostic::error(Code::S3, e.span, text)
+            .label(e.span, self.origin_of_element(e, base))
+            .hint("write row and column, such as `a_ij` or `a[i, 1]`");
+        self.error(d)
     }
 
     /// Elements as r×1 (first index), 1×c (second), r×c (both).

@@ -252,8 +252,21 @@ pub struct TrainSpec {
     pub decay: Vec<String>,
     /// `plateau(factor = 0.5, patience = 3)`: a controller of the loop.
     pub plateau: Option<OptimizerCall>,
+    /// `checkpoint every 5 min`.
+    pub checkpoint: Option<Every>,
     /// The whole line.
     pub span: Span,
+}
+
+/// How often a training that goes on is saved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Every {
+    /// `every 1000 steps`.
+    Steps(u64),
+    /// `every 5 min`.
+    Seconds(f64),
+    /// `never`.
+    Never,
 }
 
 /// A call of an optimiser or schedule.

@@ -45,10 +45,12 @@ impl Parser<'_> {
 
     fn holds_name(&self, open: usize) -> bool {
         let mut depth = 0usize;
-        for token in &self.tokens[open..] {
+        for (at, token) in self.tokens.iter().enumerate().skip(open) {
             match &token.tok {
                 Tok::Sym("(" | "[" | "{") => depth += 1,
                 Tok::Sym(")" | "]" | "}") => depth -= 1,
+                // `^T` is a sign, as `ᵀ` is.
+                Tok::Name(_) if token.is_word("T") && self.is_raised(at) => {}
                 Tok::Name(_) => return true,
                 _ => {}
             }
@@ -57,6 +59,12 @@ impl Parser<'_> {
             }
         }
         false
+    }
+
+    fn is_raised(&self, at: usize) -> bool {
+        let before = |by: usize| at.checked_sub(by).map(|at| &self.tokens[at]);
+        let braced = before(1).is_some_and(|t| t.is("{"));
+        before(1 + usize::from(braced)).is_some_and(|t| t.is("^"))
     }
 
     fn stack(&mut self) -> ExprKind {

@@ -199,7 +199,7 @@ impl Parser<'_> {
     }
 
     fn dim_in_brackets(&mut self) -> Option<DimExpr> {
-        if self.depth >= super::parser::MAX_DEPTH {
+        if self.depth >= crate::limits::DEPTH {
             self.too_deep();
             return None;
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Span};
+use crate::limits::{LOOPS, REPEATS, WORDS};
 
 use super::ast::{BinaryOp, Expr, ExprKind};
 use super::lines::{Block, Logical};
@@ -15,13 +16,6 @@ use super::parser::Parser;
 use super::scope::{Scope, function_head};
 use super::statements::cut;
 use super::token::{Tok, Token, outside_brackets, split};
-
-/// Repetitions of one loop.
-const MAX_REPEATS: i64 = 10_000;
-/// Words after expansion: nested loops must not exhaust the memory.
-const MAX_TOKENS: usize = 500_000;
-/// Loops within loops.
-const MAX_LOOPS: usize = 16;
 
 /// Blocks without `for`, each one statement.
 pub(crate) fn expand(
@@ -156,7 +150,7 @@ impl Expander<'_> {
             for block in body {
                 let copy = substitute(block, &range.variable, value);
                 self.tokens += copy.lines.iter().map(|l| l.tokens.len()).sum::<usize>();
-                if self.tokens > MAX_TOKENS || self.loops > MAX_LOOPS {
+                if self.tokens > WORDS || self.loops > LOOPS {
                     self.too_large(range.span);
                     self.loops -= 1;
                     return;
@@ -171,7 +165,7 @@ impl Expander<'_> {
         let said =
             self.diagnostics.iter().any(|d| d.message.starts_with("the loops expand"));
         if !said {
-            let message = format!("the loops expand to more than {MAX_TOKENS} words");
+            let message = format!("the loops expand to more than {WORDS} words");
             self.diagnostics.push(Diagnostic::error(Code::P1, span, message));
         }
     }
@@ -192,8 +186,8 @@ impl Expander<'_> {
         };
         let from = self.end(tokens.get(3..*dots).unwrap_or_default(), span)?;
         let to = self.end(&tokens[dots + 1..], span)?;
-        if to - from >= MAX_REPEATS {
-            let message = format!("a loop has at most {MAX_REPEATS} repetitions");
+        if to - from >= REPEATS {
+            let message = format!("a loop has at most {REPEATS} repetitions");
             self.diagnostics.push(Diagnostic::error(Code::P1, span, message));
             return None;
         }

@@ -4,10 +4,11 @@
 //! Where two readings are common (`1/2m`) nothing is guessed: G1 with both as fixes.
 
 use crate::diag::{Code, Diagnostic, Span};
+use crate::limits::{DEPTH, OPERATORS};
 
 use super::ast::{BinaryOp, Expr, ExprKind};
 use super::names;
-use super::parser::{Context, MAX_DEPTH, MAX_OPERATORS, Parser, insert};
+use super::parser::{Context, Parser, insert};
 use super::token::{Tok, Token};
 
 const OR: u8 = 1;
@@ -39,7 +40,7 @@ impl Parser<'_> {
     /// `a if c else b`, or anything that binds tighter.
     fn cases(&mut self) -> Expr {
         let start = self.here();
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= DEPTH {
             return self.too_deep();
         }
         self.depth += 1;
@@ -82,7 +83,7 @@ impl Parser<'_> {
 
     /// One level deeper.
     pub(crate) fn guarded(&mut self, read: fn(&mut Self) -> Expr) -> Expr {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= DEPTH {
             return self.too_deep();
         }
         self.depth += 1;
@@ -92,7 +93,7 @@ impl Parser<'_> {
     }
 
     pub(crate) fn too_deep(&mut self) -> Expr {
-        let message = format!("brackets stand deeper than {MAX_DEPTH} levels");
+        let message = format!("brackets stand deeper than {DEPTH} levels");
         let span = self.here();
         self.slip(Diagnostic::error(Code::P1, span, message));
         self.at = self.tokens.len();
@@ -122,10 +123,10 @@ impl Parser<'_> {
 
     fn too_many(&mut self) -> bool {
         self.operators += 1;
-        if self.operators < MAX_OPERATORS {
+        if self.operators < OPERATORS {
             return false;
         }
-        let message = format!("an expression has at most {MAX_OPERATORS} operators");
+        let message = format!("an expression has at most {OPERATORS} operators");
         let diagnostic = Diagnostic::error(Code::P1, self.here(), message);
         self.slip(diagnostic.hint("give parts of it names of their own"));
         self.at = self.tokens.len();
@@ -301,7 +302,7 @@ impl Parser<'_> {
             };
             self.operators += 1;
             expr = Expr { kind, span: self.since(start) };
-            if self.operators > MAX_OPERATORS && self.too_many() {
+            if self.operators > OPERATORS && self.too_many() {
                 return expr;
             }
         }

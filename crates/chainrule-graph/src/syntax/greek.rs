@@ -64,7 +64,20 @@ const GREEK: &[(char, &str, bool)] = &[
 pub fn ascii(key: &str) -> String {
     let base_end = key.find(['_', '^']).unwrap_or(key.len());
     let (base, rest) = key.split_at(base_end);
-    format!("{}{}", ascii_base(base), ascii_greek(rest))
+    format!("{}{}", ascii_base(base), ascii_subs(rest))
+}
+
+/// `_α` needs braces: a command takes the blank behind it, and a bracket would touch no name.
+fn ascii_subs(rest: &str) -> String {
+    let mut out = String::new();
+    for part in rest.split_inclusive(['_', '^']) {
+        let sub = part.trim_end_matches(['_', '^']);
+        let bare = out.ends_with('_') && !sub.starts_with('{') && !sub.is_ascii();
+        let text = if bare { format!("{{{sub}}}") } else { sub.to_string() };
+        out.push_str(&ascii_greek(&text));
+        out.push_str(&part[sub.len()..]);
+    }
+    out
 }
 
 fn ascii_base(base: &str) -> String {
@@ -73,6 +86,10 @@ fn ascii_base(base: &str) -> String {
     }
     let split = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());
     let (letters, digits) = base.split_at(split);
+    if digits.contains(|c: char| !c.is_ascii_digit()) {
+        // `lambda5e` would be a name of its own.
+        return base.to_string();
+    }
     let parts: Vec<char> = letters.nfd().collect();
     let accent = |c: char| ACCENTS.iter().find(|a| a.0 == c).map(|a| a.1);
     let letter = |c: char| match greek_name(c) {

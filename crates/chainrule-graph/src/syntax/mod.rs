@@ -37,6 +37,7 @@ mod token;
 mod train;
 
 use crate::diag::{Code, Diagnostic, Span};
+use crate::limits::TEXT;
 
 pub use greek::ascii;
 pub use names::{canonical, element, fold};
@@ -64,6 +65,9 @@ pub fn parse(
     shipped: &dyn Fn(&str) -> bool,
     overrides: &[(String, f64)],
 ) -> Parsed {
+    if let Some(refused) = too_long(text) {
+        return Parsed { diagnostics: vec![refused], ..Parsed::default() };
+    }
     let (lines, mut diagnostics) = lexer::lex(text);
     let blocks = lines::blocks(lines, &mut diagnostics);
     checks::one_spelling(text, &blocks, &mut diagnostics);
@@ -95,11 +99,26 @@ pub fn parse_setting(
     expression(text, is_function, true)
 }
 
+/// A text that nobody wrote; it is not looked at.
+fn too_long(text: &str) -> Option<Diagnostic> {
+    (text.len() > TEXT).then(|| {
+        let message = format!(
+            "expected a text of equations, found {} bytes; the limit is {TEXT}",
+            text.len()
+        );
+        Diagnostic::error(Code::P1, Span::default(), message).hint("is it a data file?")
+    })
+}
+
 fn expression(
     text: &str,
     is_function: &dyn Fn(&str) -> bool,
     calls: bool,
 ) -> (ast::Expr, Vec<Diagnostic>) {
+    if let Some(refused) = too_long(text) {
+        let span = Span::default();
+        return (ast::Expr { kind: ast::ExprKind::Error, span }, vec![refused]);
+    }
     let (lines, mut diagnostics) = lexer::lex(text);
     let tokens: Vec<Token> = lines.into_iter().flat_map(|l| l.tokens).collect();
     let scope = Scope::bare(is_function, text);

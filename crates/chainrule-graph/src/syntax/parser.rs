@@ -10,11 +10,6 @@ use super::names;
 use super::scope::Scope;
 use super::token::{Tok, Token};
 
-/// Brackets within brackets; deeper is an error, so that no text can exhaust the stack.
-pub(crate) const MAX_DEPTH: usize = 200;
-/// Operators on one path of an expression, for the same reason.
-pub(crate) const MAX_OPERATORS: usize = 1000;
-
 /// What surrounds the expression that is being read.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Context {

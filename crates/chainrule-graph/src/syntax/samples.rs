@@ -92,7 +92,7 @@ optimizer sgdm(lr = 0.01, μ = 0.9):
   state v = 0
   v ← μ v + g
   θ ← θ − lr v
-train: sgdm(lr = 0.1 · 0.95^epoch), batch full, clip 1, decay W* b1, stop after 10 min
+train: sgdm(lr = 0.1 · 0.95^epoch), batch full, clip 1, decay W* b1, stop after 10 min, checkpoint every 5 min
 ",
     "
 W ∈ ℝ^{H×D}

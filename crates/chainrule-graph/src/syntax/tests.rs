@@ -169,6 +169,22 @@ fn a_train_item_is_answered_with_the_nearest_word() {
 }
 
 #[test]
+fn checkpoints_come_by_steps_by_time_or_never() {
+    for good in ["every 1000 steps", "every 5 min", "every 0.5 s", "never"] {
+        finds(&format!("train: adam, checkpoint {good}, epochs 3"), &[]);
+        let read = super::ast::Every::read(good.trim_start_matches("every "));
+        assert!(read.is_some(), "{good}");
+    }
+    finds(
+        "train: adam, checkpoint every 5, epochs 3",
+        &["T1 expected whole steps or a time, such as `1000 steps` or `5 min` `5`"],
+    );
+    for bad in ["", "5", "1.5 steps", "0 steps", "-1 min", "5 weeks", "inf s", "NaN s"] {
+        assert_eq!(super::ast::Every::read(bad), None, "{bad}");
+    }
+}
+
+#[test]
 fn a_range_needs_a_size() {
     finds(
         "for l = 1..N: z_l = 1",

@@ -5,7 +5,7 @@
 
 use crate::diag::{Code, Diagnostic, Edit, Span};
 
-use super::ast::{Name, OptimizerCall, TrainSpec};
+use super::ast::{Every, Name, OptimizerCall, TrainSpec};
 use super::nearest::nearest;
 use super::parser::{Parser, insert};
 use super::token::{Tok, Token};
@@ -22,6 +22,7 @@ pub const ITEMS: &[&str] = &[
     "precision",
     "decay",
     "plateau",
+    "checkpoint",
 ];
 
 /// Seconds of a unit of time.
@@ -37,6 +38,32 @@ const UNITS: &[(&str, f64)] = &[
     ("hour", 3600.0),
     ("hours", 3600.0),
 ];
+
+impl Every {
+    /// Reads `1000 steps`, `5 min` or `never`; `None` for anything else.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text == "never" {
+            return Some(Self::Never);
+        }
+        let unit = text.find(|c: char| c.is_ascii_alphabetic())?;
+        let number: f64 = text[..unit].trim().parse().ok()?;
+        Self::of(number, &text[unit..])
+    }
+
+    fn of(number: f64, unit: &str) -> Option<Self> {
+        let whole = number.fract() == 0.0 && (1.0..1e18).contains(&number);
+        match unit {
+            "step" | "steps" => whole.then_some(Self::Steps(number as u64)),
+            _ => {
+                let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+                let time = number * seconds;
+                (time > 0.0 && time.is_finite()).then_some(Self::Seconds(time))
+            }
+        }
+    }
+}
 
 impl Parser<'_> {
     /// The items up to the end of the statement.
@@ -116,6 +143,7 @@ impl Parser<'_> {
             "stop" => spec.stop_after = self.duration(),
             "precision" => spec.precision = self.precision(),
             "decay" => spec.decay = self.globs(),
+            "checkpoint" => spec.checkpoint = self.every(),
             _ => {
                 let span = self.previous();
                 let key = "plateau".to_string();
@@ -156,6 +184,27 @@ impl Parser<'_> {
         self.eat_word("after");
         let number = self.positive("a time, such as `10 min`")?;
         self.choice(UNITS).map(|unit| number * unit)
+    }
+
+    /// `every 1000 steps`, `every 5 min`, `never`.
+    fn every(&mut self) -> Option<Every> {
+        if self.eat_word("never") {
+            return Some(Every::Never);
+        }
+        self.eat_word("every");
+        let here = self.here();
+        let number = self.positive("steps or a time, such as `1000 steps` or `5 min`")?;
+        let unit = self.peek().and_then(Token::word).unwrap_or_default();
+        let every = Every::of(number, unit);
+        match every {
+            Some(_) => self.at += 1,
+            None => {
+                let what =
+                    "expected whole steps or a time, such as `1000 steps` or `5 min`";
+                self.slip(Diagnostic::error(Code::T1, here, what));
+            }
+        }
+        every
     }
 
     /// `W* b1`: words up to the comma.

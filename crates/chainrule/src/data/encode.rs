@@ -11,6 +11,7 @@ use super::report::{Count, Report};
 use super::select::listed;
 use super::source::{RawColumn, Source};
 use crate::error::{DataProblem, Error};
+use crate::limits;
 use chainrule_graph::syntax::settings::nearest;
 
 /// Rows that are worked on together: 784 columns of them are 1.6 MB.
@@ -59,15 +60,16 @@ fn checked_size(
     rows: usize,
     width: usize,
 ) -> Result<usize, Error> {
-    const MOST: usize = 1 << 30;
-    if let Some(size) = rows.checked_mul(width).filter(|&size| size <= MOST) {
+    if let Some(size) = rows.checked_mul(width).filter(|&size| size <= limits::NUMBERS) {
         return Ok(size);
     }
     let widest = plan.columns.iter().max_by_key(|c| c.kind.width());
     let (name, entries) = widest.map_or(("", 0), |c| (c.name.as_str(), c.kind.width()));
     let message = format!(
-        "`{}` would need {rows}×{width} numbers; `{name}` alone has {entries} categories",
-        plan.key
+        "`{}` would need {rows}×{width} numbers, above the limit of {}; `{name}` alone has \
+         {entries} categories",
+        plan.key,
+        limits::NUMBERS
     );
     Err(DataProblem::new(&source.name, message)
         .way_out(format!("leave the column out with `-{name}`"))

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use super::source::{Cells, Part, RawColumn, Source, Strided};
+use super::source::{Cells, Part, RawColumn, Source, Strided, too_wide};
 use crate::error::{DataProblem, Error};
+use crate::limits;
 
 /// Whether the third byte of a file names a type of IDX.
 pub(super) fn is_type(byte: u8) -> bool {
@@ -51,6 +52,9 @@ pub(super) fn read(bytes: &[u8], name: &str) -> Result<Source, Error> {
     };
     if rows == 0 || columns == 0 {
         return Err(DataProblem::new(name, "no rows").into());
+    }
+    if columns > limits::COLUMNS {
+        return Err(too_wide(name, columns).into());
     }
     Ok(named(name, rows, axes, cells(kind, data, columns)))
 }

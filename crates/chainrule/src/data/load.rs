@@ -8,6 +8,7 @@ use std::path::Path;
 use chainrule_graph::diag::{Code, Diagnostic};
 use chainrule_graph::syntax::settings::DataSpec;
 
+use super::files::DataFile;
 use super::prepare::{Prepared, prepare};
 use super::report::Report;
 use super::source::{Source, read_source};
@@ -25,6 +26,8 @@ pub struct Loaded {
     pub validate: Option<(Dataset, Report)>,
     /// `test FILE`.
     pub test: Option<(Dataset, Report)>,
+    /// The files as they were read, to be known again.
+    pub files: Vec<DataFile>,
 }
 
 impl Loaded {
@@ -60,5 +63,6 @@ pub fn load(
         }
     };
     let (validate, test) = (later(&spec.validate)?, later(&spec.test)?);
-    Ok(Loaded { prepared, source, validate, test })
+    let files = DataFile::all(folder, spec)?;
+    Ok(Loaded { prepared, source, validate, test, files })
 }

@@ -15,6 +15,7 @@
 mod columns;
 mod encode;
 mod fields;
+mod files;
 mod idx;
 mod inspect;
 mod learn;
@@ -32,6 +33,7 @@ mod table;
 mod tests;
 
 pub use chainrule_graph::syntax::settings::{DataSpec, parse_data, print_data};
+pub use files::DataFile;
 pub use inspect::{ColumnKind, Inspected, Proposal, Task, propose, read_guessing};
 pub use load::{Loaded, load};
 pub use preparation::{ColumnPlan, Form, Kind, Preparation, Reading, Step, SymbolPlan};

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
-use super::source::{Cells, Part, RawColumn, Source, Strided};
+use super::source::{Cells, Part, RawColumn, Source, Strided, too_wide};
 use super::table::WordsBuilder;
 use crate::error::{DataProblem, Error};
+use crate::limits;
 
 /// Reads one array; `stem` names its columns.
 pub(super) fn read(bytes: &[u8], name: &str, stem: &str) -> Result<Source, Error> {
@@ -36,6 +37,9 @@ pub(super) fn read(bytes: &[u8], name: &str, stem: &str) -> Result<Source, Error
             data.len()
         );
         return Err(fail(what));
+    }
+    if columns > limits::COLUMNS {
+        return Err(too_wide(name, columns).into());
     }
     let layout = if head.fortran { (rows, 1) } else { (1, columns) };
     let cells = element.columns(data, columns, layout);

@@ -10,8 +10,9 @@ use std::io::Read;
 use flate2::read::DeflateDecoder;
 
 use super::npy;
-use super::source::Source;
+use super::source::{Source, bomb, too_wide};
 use crate::error::{DataProblem, Error};
+use crate::limits;
 
 /// Reads the array `key`, or all.
 pub(super) fn read(bytes: &[u8], name: &str, key: Option<&str>) -> Result<Source, Error> {
@@ -28,6 +29,13 @@ pub(super) fn read(bytes: &[u8], name: &str, key: Option<&str>) -> Result<Source
         )
         .way_out("save a spreadsheet as CSV; unpack an archive first")
         .into());
+    }
+    // Entries of a hostile archive may share their bytes: what they promise together counts.
+    let wanted = arrays.iter().filter(|e| key.is_none_or(|key| e.key() == key));
+    let promised = wanted.fold(0_usize, |sum, e| sum.saturating_add(e.promised()));
+    let most = limits::unpacked(bytes.len());
+    if promised > most {
+        return Err(bomb(name, bytes.len(), most));
     }
     match key {
         Some(key) => one(bytes, name, key, &arrays),
@@ -66,6 +74,9 @@ fn all(bytes: &[u8], name: &str, arrays: &[&Entry]) -> Result<Source, Error> {
             return Err(DataProblem::new(name, message).way_out(way_out).into());
         }
         before.columns.extend(array.columns);
+        if before.columns.len() > limits::COLUMNS {
+            return Err(too_wide(name, before.columns.len()).into());
+        }
     }
     joined.ok_or_else(|| DataProblem::new(name, "no arrays").into())
 }
@@ -82,6 +93,11 @@ struct Entry {
 impl Entry {
     fn key(&self) -> &str {
         self.name.trim_end_matches(".npy")
+    }
+
+    /// Bytes that it will take in memory.
+    fn promised(&self) -> usize {
+        if self.deflated { self.size } else { self.packed }
     }
 
     fn unpack(&self, bytes: &[u8], name: &str) -> Result<Vec<u8>, Error> {

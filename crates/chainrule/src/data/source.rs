@@ -19,6 +19,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::{idx, npy, npz, table};
 use crate::error::{DataProblem, Error};
+use crate::limits;
 
 /// A table: `rows` cells in each of the columns.
 #[derive(Clone, Debug)]
@@ -342,8 +343,12 @@ fn read_bytes(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
 }
 
 fn unpack(bytes: &[u8], name: &str) -> Result<Vec<u8>, Error> {
+    // One byte more than may come is asked for, so that more is seen.
+    let most = limits::unpacked(bytes.len());
     let mut unpacked = Vec::new();
-    match MultiGzDecoder::new(bytes).read_to_end(&mut unpacked) {
+    let mut decoder = MultiGzDecoder::new(bytes).take(most as u64 + 1);
+    match decoder.read_to_end(&mut unpacked) {
+        Ok(_) if unpacked.len() > most => Err(bomb(name, bytes.len(), most)),
         Ok(_) => Ok(unpacked),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             Err(DataProblem::new(name, "the gzip file is cut short")
@@ -354,6 +359,24 @@ fn unpack(bytes: &[u8], name: &str) -> Result<Vec<u8>, Error> {
             .way_out("fetch or copy it again")
             .into()),
     }
+}
+
+/// A small file that would fill the memory.
+pub(super) fn bomb(name: &str, packed: usize, most: usize) -> Error {
+    let message = format!(
+        "{packed} packed bytes would unpack to more than {most}, the limit for a file of \
+         this size"
+    );
+    let way_out =
+        "if it is meant, unpack it yourself (`gunzip`; for .npz save plain .npy)";
+    DataProblem::new(name, message).way_out(way_out).into()
+}
+
+/// A table that is wider than any is believed to be.
+pub(super) fn too_wide(name: &str, columns: usize) -> DataProblem {
+    let message = format!("{columns} columns; the limit is {}", limits::COLUMNS);
+    DataProblem::new(name, message)
+        .way_out("is it written with rows and columns exchanged?")
 }
 
 /// Formats that are known and not read here get a sentence of their own.

@@ -13,8 +13,9 @@ use std::collections::HashMap;
 use chainrule_graph::syntax::settings::DataSpec;
 
 use super::fields::{Records, Unclosed};
-use super::source::{Cells, MISSING, Part, RawColumn, Source, Words};
+use super::source::{Cells, MISSING, Part, RawColumn, Source, Words, too_wide};
 use crate::error::{DataProblem, Error};
+use crate::limits;
 
 /// Reads the whole table; the columns `text` are read as words in any case.
 pub(super) fn read(
@@ -105,6 +106,9 @@ impl<'a> Reader<'a> {
         if self.next(&mut Records::new(text, self.separator), &mut first)?.is_none() {
             return Err(self.problem("no row").into());
         }
+        if first.len() > limits::COLUMNS {
+            return Err(too_wide(self.file, first.len()).at("line 1").into());
+        }
         let fields: Vec<&str> = first.iter().map(AsRef::as_ref).collect();
         self.check_separator(&fields)?;
         match &self.spec.no_header {
@@ -185,6 +189,9 @@ impl<'a> Reader<'a> {
             }
             lines.push(line);
             for (i, field) in fields.iter().enumerate() {
+                if field.len() > limits::CELL {
+                    return Err(self.too_long(line, &names[i], field.len()).into());
+                }
                 if !columns[i].push(self.field(field)) && !as_text[i] {
                     (as_text[i], again) = (true, true);
                 }
@@ -202,6 +209,13 @@ impl<'a> Reader<'a> {
         self.problem(format!("expected {expected} field{s}, found {found}"))
             .at(format!("line {line}"))
             .way_out("mend the line; a field that holds the separator needs quotes")
+    }
+
+    fn too_long(&self, line: u32, column: &str, bytes: usize) -> DataProblem {
+        self.problem(format!("a cell of {bytes} bytes; the limit is {}", limits::CELL))
+            .at(format!("line {line}"))
+            .column(column)
+            .way_out("is a quote opened here and closed much later?")
     }
 
     /// The field, or `None` where it is missing.

@@ -26,6 +26,16 @@ pub enum Baseline {
     Means(Vec<f64>),
 }
 
+impl Baseline {
+    /// Entries of an example that it speaks of.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        match self {
+            Self::Classes(all) | Self::Labels(all) | Self::Means(all) => all.len(),
+        }
+    }
+}
+
 /// The figures of one evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]

@@ -6,15 +6,16 @@
 use chainrule_graph::module::Symbol;
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Mark, Precision};
-use chainrule_kernels::Real;
 
 use super::{Model, Trained, compared};
 use crate::data::{Array, Dataset, Preparation};
 use crate::error::Error;
 use crate::init;
 use crate::metrics::Baseline;
-use crate::store::{Numbers, Tensor};
-use crate::train::{self, Control, Event, Job, Machines, Measure, Planned, mean_weight};
+use crate::store::{Number, Numbers, Tensor};
+use crate::train::{
+    self, Control, Course, Event, Job, Machines, Measure, Planned, mean_weight,
+};
 
 /// Trains; the settings are checked.
 pub(super) fn fit(
@@ -22,11 +23,16 @@ pub(super) fn fit(
     train: &Dataset,
     watched: Option<&Dataset>,
     preparation: &Preparation,
+    course: Course<'_>,
     on_event: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Trained, Error> {
     match model.settings.precision {
-        Precision::F32 => fit_in::<f32>(model, train, watched, preparation, on_event),
-        Precision::F64 => fit_in::<f64>(model, train, watched, preparation, on_event),
+        Precision::F32 => {
+            fit_in::<f32>(model, train, watched, preparation, course, on_event)
+        }
+        Precision::F64 => {
+            fit_in::<f64>(model, train, watched, preparation, course, on_event)
+        }
     }
 }
 
@@ -38,28 +44,12 @@ pub(crate) fn numbers(model: &Model, values: &[f64]) -> Numbers {
     }
 }
 
-/// The number type of a run, as it is stored.
-pub(super) trait Number: Real {
-    fn numbers(values: &[f64]) -> Numbers;
-}
-
-impl Number for f32 {
-    fn numbers(values: &[f64]) -> Numbers {
-        Numbers::F32(values.iter().map(|&v| v as f32).collect())
-    }
-}
-
-impl Number for f64 {
-    fn numbers(values: &[f64]) -> Numbers {
-        Numbers::F64(values.to_vec())
-    }
-}
-
 fn fit_in<T: Number>(
     model: &Model,
     train: &Dataset,
     watched: Option<&Dataset>,
     preparation: &Preparation,
+    course: Course<'_>,
     on_event: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Trained, Error> {
     let (module, settings) = (&model.module, &model.settings);
@@ -67,6 +57,13 @@ fn fit_in<T: Number>(
     let planned = Planned::new(model, &sizes, train);
     let mut machines = Machines::<T>::new(&planned, settings, train, watched)?;
     let (starts, parameters) = start(model, &sizes, &mut machines)?;
+    if let Some(checkpoint) = &course.from {
+        machines.import(&checkpoint.tensors).map_err(|name| Error::Mismatch {
+            field: format!("checkpoint, {name}"),
+            expected: "the numbers of this network".into(),
+            found: "others, or none".into(),
+        })?;
+    }
     let target = compared(module);
     let mut notes = starts;
     notes.extend(lonely(model, train.rows));
@@ -79,13 +76,7 @@ fn fit_in<T: Number>(
         fingerprint: model.derived.fingerprint.clone(),
         notes,
     };
-    let mut notes = Vec::new();
-    let outcome = train::train(&mut machines, &job, &mut |event| {
-        if let Event::Note(note) = event {
-            notes.push(note.clone());
-        }
-        on_event(event)
-    });
+    let outcome = train::train(&mut machines, &job, course, on_event);
     Ok(Trained {
         model: model.clone(),
         preparation: preparation.clone(),
@@ -95,7 +86,7 @@ fn fit_in<T: Number>(
         weight: mean_weight(train),
         history: outcome.history,
         end: Some(outcome.end),
-        notes,
+        notes: outcome.notes,
     })
 }
 

@@ -35,6 +35,7 @@ pub(crate) mod names;
 mod options;
 mod overrides;
 mod predict;
+mod predictor;
 mod roles;
 mod stored;
 mod summary;
@@ -55,12 +56,14 @@ use chainrule_graph::verify;
 use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
 use crate::init;
-use crate::train::{self, Control, Event, Measure, Settings};
+use crate::train::{self, Control, Course, Event, Measure, Settings};
 
 pub use evaluate::Evaluation;
 pub use options::Options;
 pub use predict::{Prediction, Rows};
+pub use predictor::Predictor;
 pub(crate) use roles::{WEIGHT, batch_dim, data_symbols, sizes as sizes_of};
+pub(crate) use stored::to_file;
 pub use summary::Summary;
 pub use trained::Trained;
 
@@ -102,6 +105,14 @@ impl Model {
         let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, e))?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         Self::read(&text, folder.unwrap_or(Path::new(".")), options)
+    }
+
+    /// Reads equations whose data files are relative to `folder`.
+    ///
+    /// # Errors
+    /// As [`Model::parse_with`].
+    pub fn parse_in(text: &str, folder: &Path, options: Options) -> Result<Self, Error> {
+        Self::read(text, folder, options)
     }
 
     fn read(text: &str, folder: &Path, options: Options) -> Result<Self, Error> {
@@ -162,6 +173,21 @@ impl Model {
     #[must_use]
     pub fn remarks(&self) -> &[Diagnostic] {
         &self.remarks
+    }
+
+    /// The folder that names of data files are relative to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the update rule depends on T, the number of all steps: then other epochs make
+    /// every step another.
+    ///
+    /// # Errors
+    /// [`Error::Diagnostics`] if the rule does not read.
+    pub fn depends_on_epochs(&self) -> Result<bool, Error> {
+        train::depends_on_total(&self.module, &self.settings)
     }
 
     /// What the file asks of the data: its inputs and targets.
@@ -285,8 +311,21 @@ impl Model {
         preparation: &Preparation,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
+        let course = Course::default();
+        self.fit_course(train, watched, preparation, course, on_event)
+    }
+
+    /// As [`Model::fit_prepared`], from where and to where the course says.
+    pub(crate) fn fit_course(
+        &self,
+        train: &Dataset,
+        watched: Option<&Dataset>,
+        preparation: &Preparation,
+        course: Course<'_>,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
         self.settings.check()?;
-        fit::fit(self, train, watched, preparation, on_event)
+        fit::fit(self, train, watched, preparation, course, on_event)
     }
 }
 

@@ -4,6 +4,7 @@
 //! which read a file as those values make it; how is the matter of `overrides`.
 
 use chainrule_graph::lower::Loaded;
+use chainrule_graph::syntax::ast::Every;
 
 use super::overrides;
 use crate::error::Error;
@@ -18,6 +19,9 @@ pub struct Options {
     /// Threads that work together; 0 stands for as many as the machine has. Results do not depend
     /// on it.
     pub threads: usize,
+    /// How often a run is saved on the way, in place of what the file says. Results do not depend
+    /// on it.
+    pub checkpoint: Option<Every>,
 }
 
 impl Options {
@@ -32,6 +36,13 @@ impl Options {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Saved this often on the way.
+    #[must_use]
+    pub fn checkpoint(mut self, every: Every) -> Self {
+        self.checkpoint = Some(every);
         self
     }
 

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 
 use super::{Model, Options, Trained, trained};
 use crate::error::Error;
-use crate::store::{self, Stored, Tensor};
+use crate::store::{self, CHECKPOINT, Stored, Tensor};
 
 /// The version of this chainrule.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-pub(super) fn to_file(t: &Trained) -> Stored {
+pub(crate) fn to_file(t: &Trained) -> Stored {
     let target = super::compared(&t.model.module).map(|s| s.key.as_str());
     let classes =
         target.and_then(|key| t.preparation.class_names(key)).unwrap_or_default();
@@ -51,7 +51,18 @@ fn timeless(t: &Trained) -> serde_json::Value {
 }
 
 pub(super) fn load(path: &Path) -> Result<Trained, Error> {
-    let stored = store::load(path)?;
+    from_stored(store::load(path)?, path)
+}
+
+/// A network from what a file held; `path` stands in messages.
+pub(super) fn from_stored(stored: Stored, path: &Path) -> Result<Trained, Error> {
+    if stored.facts.iter().any(|(k, _)| k == CHECKPOINT) {
+        return Err(Error::Mismatch {
+            field: path.display().to_string(),
+            expected: "a model".into(),
+            found: "a checkpoint, from which only its run can go on".into(),
+        });
+    }
     let field =
         |name: &str, text: &str| Field { path, name: name.to_owned(), text: text.into() };
     let fact = |name: &str| {
@@ -62,7 +73,7 @@ pub(super) fn load(path: &Path) -> Result<Trained, Error> {
     let (baseline, end) = (fact("baseline").read()?, fact("end").read()?);
     let (sizes, notes) = (fact("sizes").read::<Sizes>()?, fact("notes").read()?);
     let weight = fact("mean_weight").read()?;
-    let options = Options { set: stored.settings, threads: 0 };
+    let options = Options { set: stored.settings, ..Options::default() };
     let model = Model::parse_with(&stored.equations, options)?;
     let tensors = stored.tensors;
     let history = Vec::new();
@@ -97,6 +108,25 @@ impl Field<'_> {
     }
 }
 
+/// Each symbol of the data has a size, and the baseline as many entries as the target.
+fn check_entries(t: &Trained, path: &Path) -> Result<(), Error> {
+    let corrupt = |what: String| Error::Corrupt { path: path.to_owned(), what };
+    for s in super::data_symbols(&t.model.module) {
+        if t.model.entries(s, &t.sizes).is_none() {
+            return Err(corrupt(format!("its sizes leave {} open", s.shown)));
+        }
+    }
+    let target = super::compared(&t.model.module);
+    let expected = target.and_then(|s| t.model.entries(s, &t.sizes));
+    match (&t.baseline, expected) {
+        (Some(b), Some(n)) if b.entries() != n => {
+            let found = b.entries();
+            Err(corrupt(format!("its baseline has {found} entries, the target {n}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Every parameter is there, of its shape, and everything else is a running statistic.
 fn check(t: &Trained, path: &Path) -> Result<(), Error> {
     let module = &t.model.module;
@@ -115,6 +145,7 @@ fn check(t: &Trained, path: &Path) -> Result<(), Error> {
             });
         }
     }
+    check_entries(t, path)?;
     let statistic = |tensor: &Tensor| {
         let (site, _) = trained::running(&tensor.name)?;
         let (rows, cols) = module.norms.get(site as usize)?.under(&t.sizes)?;

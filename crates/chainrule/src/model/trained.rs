@@ -6,16 +6,18 @@
 
 use std::path::Path;
 
+use chainrule_graph::module::Symbol;
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Layout, Precision};
+use chainrule_kernels::Real;
 
-use super::fit::{Number, numbers};
+use super::fit::numbers;
 use super::{Model, data_symbols, stored};
 use crate::data::{Dataset, Preparation};
 use crate::error::Error;
 use crate::metrics::Baseline;
 use crate::plan::Purpose;
-use crate::store::{Numbers, Tensor};
+use crate::store::{Number, Numbers, Tensor};
 use crate::train::{EVALUATION_ROWS, End, Epoch, Fed, Meter, Planned};
 
 /// A network with its weights and its preprocessing.
@@ -150,7 +152,7 @@ impl Trained {
         Ok((loss / data.rows as f64, all))
     }
 
-    fn put<T: Number>(&self, meter: &mut Meter<T>) {
+    pub(super) fn put<T: Real>(&self, meter: &mut Meter<T>) {
         for tensor in &self.tensors {
             let values: Vec<f64> = match &tensor.numbers {
                 Numbers::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
@@ -172,13 +174,20 @@ pub(super) fn running(name: &str) -> Option<(u32, bool)> {
 }
 
 impl Model {
+    /// The entries of one example of a symbol of the data.
+    pub(super) fn entries(&self, s: &Symbol, sizes: &Sizes) -> Option<usize> {
+        let rows = self.module.layout == Layout::Rows;
+        let dim = if rows { &s.shape.cols } else { &s.shape.rows };
+        self.module.dims.resolve(dim).under(sizes)
+    }
+
     /// Whether prepared data has the sizes of the network.
     fn sizes_fit(&self, sizes: &Sizes, data: &Dataset) -> Result<(), Error> {
         let rows = self.module.layout == Layout::Rows;
         for s in data_symbols(&self.module) {
             let Some(array) = data.array(&s.key) else { continue };
             let dim = if rows { &s.shape.cols } else { &s.shape.rows };
-            let expected = self.module.dims.resolve(dim).under(sizes);
+            let expected = self.entries(s, sizes);
             if expected.is_some_and(|n| n != array.cols()) {
                 return Err(Error::Mismatch {
                     field: s.shown.clone(),

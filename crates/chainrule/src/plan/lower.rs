@@ -12,7 +12,7 @@ use chainrule_graph::graph::SymId;
 use crate::plan::emit;
 use crate::plan::ext::Ext;
 use crate::plan::fuse::{Fusion, Unit};
-use crate::plan::ir::{IOp, Id, Ir};
+use crate::plan::ir::{INode, IOp, Id, Ir};
 use crate::plan::step::{Host, HostOp, Step, Work};
 use crate::plan::view::{Buf, Rows, View, order, product};
 
@@ -54,6 +54,8 @@ pub(crate) struct Lower<'a> {
     copied: BTreeMap<Id, View>,
     /// The unit that is being lowered.
     now: usize,
+    /// Weights lie by columns: a product over few rows then reads them one after the other.
+    pub(crate) turned: bool,
 }
 
 impl<'a> Lower<'a> {
@@ -76,6 +78,7 @@ impl<'a> Lower<'a> {
             home: BTreeMap::new(),
             copied: BTreeMap::new(),
             now: 0,
+            turned: false,
         }
     }
 
@@ -140,11 +143,23 @@ impl<'a> Lower<'a> {
     }
 
     fn given(&mut self, id: Id, kind: Kind) -> View {
-        let size = self.ir[id].axes();
-        let buf = self.buffer(kind, product(&size));
-        let view = View::dense(buf, size);
+        let [each, rows, cols] = self.ir[id].axes();
+        let buf = self.buffer(kind, product(&[each, rows, cols]));
+        let view = if self.turned && self.only_weighs(id) {
+            View::dense(buf, [each, cols, rows]).transposed()
+        } else {
+            View::dense(buf, [each, rows, cols])
+        };
         self.home.insert(id, view);
         view
+    }
+
+    /// Whether the node is a W of nothing but products W x.
+    fn only_weighs(&self, id: Id) -> bool {
+        let matrix = self.ir[id].size.iter().all(|s| !s.is_one()) && !self.ir[id].each;
+        let mut readers = self.ir.nodes.iter().filter(|n| n.args.contains(&id));
+        let product = |n: &INode| matches!(n.op, IOp::MatMul) && n.args[1] != id;
+        matrix && readers.all(product)
     }
 
     /// Whether `a` is computed inside the pass that computes its reader `n`.

@@ -111,7 +111,8 @@ pub fn plan(
     crate::memory::countable(&x.graph, &options.sizes, options.rows)
         .map_err(|d| vec![d])?;
     let graph = with_places(&x.graph, &learned);
-    Planner::new(&graph, options, learned, roots, gradients)?.plan()
+    let turned = purpose == Purpose::Forward;
+    Planner::new(&graph, options, learned, roots, gradients)?.plan(turned)
 }
 
 /// The graph with a node for every learned symbol: one that nothing reads was simplified away, and
@@ -180,7 +181,7 @@ impl<'a> Planner<'a> {
         self.imported.of[n.0 as usize].expect("a root is imported")
     }
 
-    fn plan(mut self) -> Result<Plan, Vec<Diagnostic>> {
+    fn plan(mut self, turned: bool) -> Result<Plan, Vec<Diagnostic>> {
         let mut running = Vec::new();
         if !self.gradients.is_empty() {
             for n in self.imported.norms.clone() {
@@ -197,6 +198,7 @@ impl<'a> Planner<'a> {
         let fusion = fuse::fuse(&mut ir, &ids);
         let index = self.options.index.to_vec();
         let mut lower = Lower::new(&mut ir, &fusion, &self.learned, &index);
+        lower.turned = turned;
         lower.preset = running.iter().map(|(kind, id)| (*id, *kind)).collect();
         for (s, n) in self.gradients {
             let id = self.imported.of[n.0 as usize].expect("a root is imported");

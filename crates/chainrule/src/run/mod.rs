@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chainrule_graph::graph::{NodeId, SymId};
-use chainrule_kernels::{Inputs, Real, Team};
+use chainrule_kernels::{Inputs, Real, Team, pages};
 
 pub use load::{BatchRows, BatchSource};
 pub use update::{Clock, UpdateRule};
@@ -98,10 +98,10 @@ impl<T: Real> Machine<T> {
         let line = 64 / size_of::<T>();
         let (old, kept) = (self.start, self.memory.len().saturating_sub(self.start));
         let mut memory = std::mem::take(&mut self.memory);
-        match memory.is_empty() {
-            true => memory = vec![T::default(); len + line],
-            false => memory.resize(len + line, T::default()),
+        if memory.is_empty() {
+            memory = pages::room(len + line);
         }
+        memory.resize(len + line, T::default());
         let start = memory.as_ptr().align_offset(64).min(line);
         memory.copy_within(old..old + kept.min(len), start);
         memory[start + kept.min(len)..].fill(T::default());
@@ -269,6 +269,13 @@ impl<T: Real> Machine<T> {
         Some(self.arena()[look.offset].to_f64())
     }
 
+    /// The entries of a kept node's value, of one example; 0 if it is not kept.
+    #[must_use]
+    pub fn width(&self, node: NodeId) -> usize {
+        let look = self.plan.values.get(&node).map(|view| self.look(view));
+        look.map_or(0, |look| look.size[1] * look.size[2])
+    }
+
     /// A kept value where it lies, if examples and rows lie one after the other.
     #[must_use]
     pub fn slice(&self, node: NodeId) -> Option<&[T]> {
@@ -326,11 +333,37 @@ impl<T: Real> Machine<T> {
         Some(self.read(&look))
     }
 
+    /// A learned symbol's entries, row by row, out of numbers that lie as the parameters do
+    /// (a part of the states, a copy).
+    #[must_use]
+    pub fn unpacked(&self, s: SymId, region: &[T]) -> Option<Vec<f64>> {
+        let look = self.look(self.plan.symbols.get(&s)?);
+        Some(look.entries().map(|at| region[at].to_f64()).collect())
+    }
+
+    /// The way back.
+    ///
+    /// # Panics
+    /// If there are fewer values than entries.
+    pub fn pack(&self, s: SymId, values: &[T], region: &mut [T]) {
+        let Some(view) = self.plan.symbols.get(&s) else { return };
+        for (n, at) in self.look(view).entries().enumerate() {
+            region[at] = values[n];
+        }
+    }
+
     /// A running mean (false) or variance (true) of a batch-norm site.
     #[must_use]
     pub fn running(&self, site: u32, variance: bool) -> Option<Vec<f64>> {
         let look = self.look(self.plan.running.get(&(site, variance))?);
         Some(self.read(&look))
+    }
+
+    /// Puts a running statistic behind what is there, in the number type of the run.
+    pub fn copy_running(&self, site: u32, variance: bool, into: &mut Vec<T>) {
+        if let Some(view) = self.plan.running.get(&(site, variance)) {
+            into.extend(self.look(view).entries().map(|at| self.arena()[at]));
+        }
     }
 
     /// Sets a running statistic.

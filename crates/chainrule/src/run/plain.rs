@@ -52,6 +52,16 @@ impl Look {
     pub(crate) fn at(&self, e: usize, i: usize, j: usize) -> usize {
         self.offset + e * self.stride[0] + i * self.stride[1] + j * self.stride[2]
     }
+
+    /// All of them: example by example, each row by row.
+    pub(crate) fn entries(self) -> impl Iterator<Item = usize> {
+        let [examples, rows, cols] = self.size;
+        let place = move |n: usize| (n / (rows * cols), n / cols % rows, n % cols);
+        (0..examples * rows * cols).map(move |n| {
+            let (e, i, j) = place(n);
+            self.at(e, i, j)
+        })
+    }
 }
 
 fn copy<T: Real>(arena: &mut [T], src: &Look, dst: &Look) {

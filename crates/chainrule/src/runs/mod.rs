@@ -1,16 +1,21 @@
-//! The run folder: what was trained, with what, how it went; enough to do it again.
+//! The run folder: what was trained, with what, how it went; enough to go on and to do it again.
 //!
 //! In: the file, the settings, the epochs as they come, the summary. Out: `runs/<stem>-<n>/` with
 //! `equations.chain`, `settings.json`, `epochs.csv`, `curves.svg`, `summary.txt`, `summary.json`,
-//! and the model beside it, `runs/<stem>-<n>.safetensors`. Invariants: a number is claimed by
-//! making the folder, so two runs at once get two; every file is written aside, `epochs.csv` grows
-//! by whole lines; a run that fails leaves nothing. Deliberately absent: reading runs back.
+//! checkpoints, and the model beside it, `runs/<stem>-<n>.safetensors`. Invariants: a number is
+//! claimed by making the folder, so two runs at once get two; one process at a time works in a
+//! folder; every file is written aside, `epochs.csv` grows by whole lines; a run that fails leaves
+//! nothing, unless there is a checkpoint to go on from. Deliberately absent: the time of day.
 
+mod again;
+mod back;
+mod checkpoint;
 mod curves;
+mod pace;
 mod record;
 mod tensorboard;
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,11 +25,17 @@ use crate::error::Error;
 use crate::store::write_aside;
 use crate::train::Epoch;
 
+pub use again::{Comparison, rerun};
+pub use back::Run;
 pub use curves::curves;
-pub use record::{Recorded, record};
+pub use record::{Place, Recorded, Recording, record};
 pub use tensorboard::EventFile;
 
-/// A run folder in the making; it is taken away again unless [`RunFolder::finish`] is reached.
+/// Says that a process works in the folder, for as long as it holds the lock on it.
+const LOCK: &str = "running";
+
+/// A run folder in the making; it is taken away again unless [`RunFolder::finish`] is reached or a
+/// checkpoint is in it.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -32,16 +43,20 @@ pub struct RunFolder {
     epochs: Vec<Epoch>,
     metric: Option<&'static str>,
     made_root: bool,
-    done: bool,
+    /// Whether the folder stays whatever happens.
+    stays: bool,
+    /// Held, not used.
+    _lock: File,
 }
 
 /// What stands in a folder from the first moment on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy)]
 pub struct Setup<'a> {
     /// The `.chain` file as trained.
     pub equations: &'a str,
-    /// Everything else that the result depends on: overrides, seed, fingerprint, versions.
-    pub settings: Value,
+    /// Everything else that the result depends on: overrides, seed, fingerprint, versions; may
+    /// name places as seen from the folder.
+    pub settings: &'a dyn Fn(&Path) -> Value,
     /// The name of the metric.
     pub metric: Option<&'static str>,
 }
@@ -67,12 +82,45 @@ impl RunFolder {
         let path = claim(root, stem).map_err(|e| fail(root, e));
         let path = path.inspect_err(|_| drop_root(root, made_root))?;
         let opened = open(&path, setup);
-        let log = opened.inspect_err(|_| {
+        let (log, lock) = opened.inspect_err(|_| {
             let _ = fs::remove_dir_all(&path);
             drop_root(root, made_root);
         })?;
         let (epochs, metric) = (Vec::new(), setup.metric);
-        Ok(Self { path, log, epochs, metric, made_root, done: false })
+        Ok(Self { path, log, epochs, metric, made_root, stays: false, _lock: lock })
+    }
+
+    /// Opens the folder of a run that goes on: with the epochs that were finished, and the settings
+    /// as they now are.
+    ///
+    /// # Errors
+    /// [`Error::Write`]; [`Error::Usage`] if the run is under way in another process.
+    pub(crate) fn reopen(
+        path: &Path,
+        epochs: Vec<Epoch>,
+        setup: &Setup<'_>,
+    ) -> Result<Self, Error> {
+        let lock = lock(path)?;
+        checkpoint::drop_halves(path);
+        write_aside(&path.join("settings.json"), |out| {
+            out.write_all(pretty(&(setup.settings)(path)).as_bytes())
+        })?;
+        let table = path.join("epochs.csv");
+        write_aside(&table, |out| {
+            out.write_all(header(setup.metric).as_bytes())?;
+            epochs.iter().try_for_each(|e| out.write_all(e.line().as_bytes()))
+        })?;
+        let log = OpenOptions::new().append(true).open(&table);
+        let log = log.map_err(|source| Error::Write { path: table, source })?;
+        let path = path.to_owned();
+        let (metric, made_root) = (setup.metric, false);
+        Ok(Self { path, log, epochs, metric, made_root, stays: true, _lock: lock })
+    }
+
+    /// Whether there is something to go on from.
+    #[must_use]
+    pub fn has_checkpoint(&self) -> bool {
+        !checkpoint::steps(&self.path).is_empty()
     }
 
     /// The folder.
@@ -84,9 +132,7 @@ impl RunFolder {
     /// Where the model of this run goes: beside the folder, under its name.
     #[must_use]
     pub fn model_path(&self) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".safetensors");
-        self.path.with_file_name(name)
+        model_beside(&self.path)
     }
 
     /// Adds an epoch to the table.
@@ -96,14 +142,14 @@ impl RunFolder {
     pub fn record(&mut self, epoch: &Epoch) -> Result<(), Error> {
         self.epochs.push(epoch.clone());
         let path = || self.path.join("epochs.csv");
-        let written = self.log.write_all(line(epoch).as_bytes());
+        let written = self.log.write_all(epoch.line().as_bytes());
         written.map_err(|source| Error::Write { path: path(), source })
     }
 
     /// Writes curves and summary; from here on the folder stays.
     ///
     /// # Errors
-    /// [`Error::Write`]: the disk is full; the folder is then taken away.
+    /// [`Error::Write`]: the disk is full.
     pub fn finish(mut self, summary: &Summary<'_>) -> Result<PathBuf, Error> {
         let put = |name: &str, text: &str| {
             write_aside(&self.path.join(name), |out| out.write_all(text.as_bytes()))
@@ -115,14 +161,15 @@ impl RunFolder {
         put("curves.svg", &curves(&self.epochs, self.metric))?;
         put("summary.txt", summary.text)?;
         put("summary.json", &pretty(&summary.json))?;
-        self.done = true;
+        self.stays = true;
         Ok(self.path.clone())
     }
 }
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        if !self.done {
+        let _ = fs::remove_file(self.path.join(LOCK));
+        if !self.stays && !self.has_checkpoint() {
             // Nothing can be done about a failure here, and the first one is already told.
             let _ = fs::remove_dir_all(&self.path);
             if let Some(root) = self.path.parent() {
@@ -130,6 +177,12 @@ impl Drop for RunFolder {
             }
         }
     }
+}
+
+fn model_beside(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".safetensors");
+    folder.with_file_name(name)
 }
 
 /// Takes the folder of runs away if this run made it and nobody else uses it.
@@ -155,18 +208,35 @@ fn claim(root: &Path, stem: &str) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-fn open(path: &Path, setup: &Setup<'_>) -> Result<File, Error> {
+fn open(path: &Path, setup: &Setup<'_>) -> Result<(File, File), Error> {
+    let lock = lock(path)?;
     let put = |name: &str, text: &str| {
         write_aside(&path.join(name), |out| out.write_all(text.as_bytes()))
     };
     put("equations.chain", setup.equations)?;
-    put("settings.json", &pretty(&setup.settings))?;
+    put("settings.json", &pretty(&(setup.settings)(path)))?;
     let log = path.join("epochs.csv");
     let opened = File::create_new(&log).and_then(|mut file| {
         file.write_all(header(setup.metric).as_bytes())?;
         Ok(file)
     });
-    opened.map_err(|source| Error::Write { path: log, source })
+    let opened = opened.map_err(|source| Error::Write { path: log, source })?;
+    Ok((opened, lock))
+}
+
+/// Keeps other processes out; the system lets go when this one ends, however it does.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join(LOCK);
+    let opened = OpenOptions::new().create(true).append(true).open(&path);
+    let file = opened.map_err(|source| Error::Write { path, source })?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::Usage {
+            field: folder.display().to_string(),
+            message: "another process is training this run right now".into(),
+        }),
+        // Where files cannot be locked, runs go on without.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
 }
 
 fn pretty(value: &Value) -> String {
@@ -185,25 +255,6 @@ fn header(metric: Option<&str>) -> String {
     )
 }
 
-/// One line; an empty field is a figure that there is not.
-fn line(e: &Epoch) -> String {
-    let or_empty = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
-    format!(
-        "{},{},{},{},{},{},{},{},{},{},{:.3}\n",
-        e.epoch,
-        e.step,
-        e.objective,
-        e.loss,
-        or_empty(e.metric),
-        or_empty(e.held_loss),
-        or_empty(e.held_metric),
-        or_empty(e.lr),
-        or_empty(e.gradient),
-        u8::from(e.best),
-        e.seconds
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,7 +262,7 @@ mod tests {
     fn setup() -> Setup<'static> {
         Setup {
             equations: "ŷ = W x\n",
-            settings: serde_json::json!({ "seed": 0 }),
+            settings: &|_| serde_json::json!({ "seed": 0 }),
             metric: Some("accuracy"),
         }
     }

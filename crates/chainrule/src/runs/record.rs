@@ -1,19 +1,22 @@
-//! A whole training with its folder: from loaded data to a model file and everything beside it.
+//! A whole training with its folder: from loaded data to a model file and everything beside it, at
+//! once or in pieces.
 //!
-//! In: a [`Model`], its data, where runs go. Out: [`Recorded`]. Invariants: settings and data are
-//! checked before anything is made; a disk that is full stops the training and leaves nothing;
-//! a run that was interrupted or turned non-finite is kept, and says so. Deliberately absent:
-//! screens.
+//! In: a [`Model`], its data, where runs go; or a [`Run`] that goes on. Out: [`Recorded`]. Invariants:
+//! settings and data are checked before anything is made; pieces give the bits of the whole; a disk
+//! that is full stops the training, leaves the last checkpoint as it is, or nothing if there is none;
+//! a run that was interrupted or turned non-finite is kept, and says so. Deliberately absent: screens.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::back::{Run, relative};
+use super::checkpoint::{self, Saver};
 use super::{RunFolder, Setup};
 use crate::data::Loaded;
 use crate::error::Error;
 use crate::model::{Model, Summary, Trained};
-use crate::train::{Control, Event, Settings};
+use crate::train::{Checkpoint, Control, Course, Event, Settings, Why};
 
 /// A training and where it is kept.
 #[derive(Clone, Debug)]
@@ -28,12 +31,196 @@ pub struct Recorded {
     pub model: PathBuf,
 }
 
+/// Where a run goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The folder of runs.
+    pub root: &'a Path,
+    /// What the run is named after.
+    pub stem: &'a str,
+    /// The name of the `.chain` file in the model's folder, if it came from one.
+    pub file: Option<&'a str>,
+}
+
+/// A run on its way.
+#[derive(Debug)]
+pub struct Recording<'a> {
+    model: &'a Model,
+    data: &'a Loaded,
+    folder: RunFolder,
+    from: Option<Checkpoint>,
+}
+
+impl<'a> Recording<'a> {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// As [`Model::sizes`] and [`RunFolder::create`].
+    pub fn start(
+        model: &'a Model,
+        data: &'a Loaded,
+        place: Place<'_>,
+    ) -> Result<Self, Error> {
+        model.settings().check()?;
+        model.sizes(&data.prepared.train)?;
+        let about = settings_json(model, data, place.file);
+        let settings = |folder: &Path| {
+            let mut about = about.clone();
+            about["folder"] = json!(relative(folder, model.folder()));
+            about
+        };
+        let setup = Setup {
+            equations: model.equations(),
+            settings: &settings,
+            metric: model.metric(),
+        };
+        let folder = RunFolder::create(place.root, place.stem, &setup)?;
+        Ok(Self { model, data, folder, from: None })
+    }
+
+    /// Goes on with a run that was interrupted or killed, or that is to have more epochs; `model`
+    /// is [`Run::model`]. Damaged checkpoints are passed over aloud.
+    ///
+    /// # Errors
+    /// As [`Run::unchanged`]; [`Error::Corrupt`] if there are checkpoints and none is whole;
+    /// [`Error::Usage`] if the run is under way, or cannot go on for as long as the model says.
+    pub fn go_on(
+        run: &Run,
+        model: &'a Model,
+        data: &'a Loaded,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self, Error> {
+        let from = checkpoint::newest(run.path(), model, say)?;
+        more_epochs(run, model, from.as_ref())?;
+        match &from {
+            Some(c) => say(&format!(
+                "going on after step {} (epoch {})",
+                c.state.step, c.state.epoch
+            )),
+            None => say("no checkpoint was made: starting over"),
+        }
+        run.differences().iter().for_each(|words| say(words));
+        let mut about = run.settings().clone();
+        about["set"] = json!(model.options().set);
+        about["epochs"] = json!(model.settings().epochs);
+        let settings = |_: &Path| about.clone();
+        let setup = Setup {
+            equations: model.equations(),
+            settings: &settings,
+            metric: model.metric(),
+        };
+        let history = from.as_ref().map_or_else(Vec::new, |c| c.state.history.clone());
+        let folder = RunFolder::reopen(run.path(), history, &setup)?;
+        Ok(Self { model, data, folder, from })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Trains, writing down each epoch and saving on the way; what cannot be written stops it.
+    ///
+    /// # Errors
+    /// As [`Model::fit_prepared`]; [`Error::Write`].
+    pub fn train(
+        &mut self,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
+        let prepared = &self.data.prepared;
+        let (watched, recipe) = (self.data.watched(), &prepared.preparation);
+        let from = self.from.take();
+        let step = from.as_ref().map(|c| c.state.step);
+        let path = self.folder.path().to_owned();
+        let mut saver = Saver::new(&path, self.model, step);
+        let course = Course { from, keeper: Some(&mut saver), until: None };
+        let (folder, mut failed) = (&mut self.folder, None);
+        let mut keep = |event: &Event| {
+            if let Event::Epoch(epoch) = event
+                && let Err(error) = folder.record(epoch)
+            {
+                failed.get_or_insert(error);
+                return Control::Stop;
+            }
+            on_event(event)
+        };
+        let train = &prepared.train;
+        let trained = self.model.fit_course(train, watched, recipe, course, &mut keep)?;
+        failed.or(saver.failed).map_or(Ok(trained), Err)
+    }
+
+    /// Writes the model (beside the folder, or to `out`) and the summary; gives the model's path
+    /// and the folder's.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn finish(
+        self,
+        trained: &Trained,
+        summary: &super::Summary<'_>,
+        out: Option<&Path>,
+    ) -> Result<(PathBuf, PathBuf), Error> {
+        let path = out.map_or_else(|| self.folder.model_path(), Path::to_owned);
+        let replaced = path.exists();
+        trained.save(&path)?;
+        let mut json = summary.json.clone();
+        json["end"] = json!(trained.end());
+        if out.is_some() {
+            json["model_file"] = json!(relative(self.folder.path(), &path));
+        }
+        let over = trained.end().is_some_and(|e| e.why != Why::Interrupted);
+        let stays = self.folder.has_checkpoint();
+        let folder = self.folder.finish(&super::Summary { text: summary.text, json });
+        let folder = folder.inspect_err(|_| {
+            // A model without its folder would be half of a run; an older one that this one
+            // replaced cannot come back.
+            if !replaced && !stays {
+                let _ = std::fs::remove_file(&path);
+            }
+        })?;
+        if over {
+            // From the end more epochs can go on; nothing else will be asked for.
+            let last = checkpoint::steps(&folder).into_iter().take(1).collect::<Vec<_>>();
+            checkpoint::keep_only(&folder, &last);
+        }
+        Ok((path, folder))
+    }
+}
+
+/// Refuses epochs that cannot be added to what was done.
+fn more_epochs(run: &Run, model: &Model, from: Option<&Checkpoint>) -> Result<(), Error> {
+    let usage = |message: String| Err(Error::Usage { field: "epochs".into(), message });
+    let (then, now) = (run.settings()["epochs"].as_u64(), model.settings().epochs);
+    let done = from.map_or(0, |c| c.state.history.len());
+    if then == Some(now as u64) {
+        return Ok(());
+    }
+    if now <= done {
+        return usage(format!("{done} epochs are done already; give more"));
+    }
+    if from.is_some() && model.depends_on_epochs()? {
+        return usage(
+            "the update rule depends on T, the number of all steps: with other epochs each \
+             step so far would have been another; train anew"
+                .into(),
+        );
+    }
+    match run.over().map(|end| &end.why) {
+        None | Some(Why::Epochs) => Ok(()),
+        Some(other) => usage(format!(
+            "the run has ended for another reason, and more epochs change nothing ({})",
+            other.sentence()
+        )),
+    }
+}
+
 /// Trains on loaded data and keeps everything under `root`, named after `stem`. The model goes
 /// beside the folder, or to `out`.
 ///
 /// # Errors
 /// As [`Model::fit_prepared`]; [`Error::Write`] if the disk does not take it: then neither folder
-/// nor model is left.
+/// nor model is left, unless there is a checkpoint to go on from.
 pub fn record(
     model: &Model,
     data: &Loaded,
@@ -41,47 +228,27 @@ pub fn record(
     out: Option<&Path>,
     on_event: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Recorded, Error> {
-    model.settings().check()?;
-    model.sizes(&data.prepared.train)?;
-    let metric = model.metric();
-    let settings = settings_json(model, data);
-    let setup = Setup { equations: model.equations(), settings, metric };
-    let mut folder = RunFolder::create(root, stem, &setup)?;
-    let trained = fit(model, data, &mut folder, on_event)?;
-    let summary = Summary::new(&trained, parts(&trained, data)?);
-    let path = out.map_or_else(|| folder.model_path(), Path::to_owned);
-    let replaced = path.exists();
-    trained.save(&path)?;
-    let said = super::Summary { text: &summary.text(), json: json!(summary) };
-    let folder = folder.finish(&said).inspect_err(|_| {
-        // An older model that this one replaced cannot come back; a new one goes too.
-        if !replaced {
-            let _ = std::fs::remove_file(&path);
-        }
-    })?;
-    Ok(Recorded { trained, summary, folder, model: path })
+    let recording = Recording::start(model, data, Place { root, stem, file: None })?;
+    recording.complete(out, on_event)
 }
 
-/// Trains, writing down each epoch; a table that cannot be written stops the training.
-fn fit(
-    model: &Model,
-    data: &Loaded,
-    folder: &mut RunFolder,
-    on_event: &mut dyn FnMut(&Event) -> Control,
-) -> Result<Trained, Error> {
-    let mut failed = None;
-    let prepared = &data.prepared;
-    let (watched, recipe) = (data.watched(), &prepared.preparation);
-    let trained = model.fit_prepared(&prepared.train, watched, recipe, &mut |event| {
-        if let Event::Epoch(epoch) = event
-            && let Err(error) = folder.record(epoch)
-        {
-            failed = Some(error);
-            return Control::Stop;
-        }
-        on_event(event)
-    })?;
-    failed.map_or(Ok(trained), Err)
+impl Recording<'_> {
+    /// Trains and finishes with figures of all parts.
+    ///
+    /// # Errors
+    /// As [`Recording::train`] and [`Recording::finish`].
+    pub fn complete(
+        mut self,
+        out: Option<&Path>,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Recorded, Error> {
+        let trained = self.train(on_event)?;
+        let summary = Summary::new(&trained, parts(&trained, self.data)?);
+        let (text, json) = (summary.text(), json!(summary));
+        let said = super::Summary { text: &text, json };
+        let (model, folder) = self.finish(&trained, &said, out)?;
+        Ok(Recorded { trained, summary, folder, model })
+    }
 }
 
 /// Figures of the training part and of all that was kept from it.
@@ -98,12 +265,21 @@ fn parts(
     there.map(|(name, d)| Ok((name.to_owned(), trained.evaluate_prepared(d)?))).collect()
 }
 
+/// The instructions that the kernels use; other ones may give other last bits.
+pub(super) fn code_path() -> String {
+    format!("{:?}", chainrule_kernels::isa()).to_lowercase()
+}
+
 /// Everything that the result depends on besides the equations.
-fn settings_json(model: &Model, data: &Loaded) -> Value {
+fn settings_json(model: &Model, data: &Loaded, file: Option<&str>) -> Value {
     let s: &Settings = model.settings();
     json!({
         "chainrule": env!("CARGO_PKG_VERSION"),
+        "code_path": code_path(),
         "fingerprint": model.derived().fingerprint,
+        "file": file,
+        "folder": null,
+        "files": data.files,
         "set": model.options().set,
         "optimizer": s.optimizer_text(),
         "batch": if s.batch == 0 { json!("full") } else { json!(s.batch) },

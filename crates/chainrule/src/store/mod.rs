@@ -18,18 +18,20 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use chainrule_kernels::Real;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::limits::HEADER;
 
 pub(crate) use aside::write_aside;
 
 /// The newest format that is written and read here.
 pub const FORMAT: u32 = 1;
 
-/// More than any header has; a length beyond it is damage, not a model.
-const LONGEST_HEADER: u64 = 64 << 20;
+/// The fact that only a checkpoint has: its place in the training.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
 
 /// The places of the checksum, while it is made.
 const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -101,6 +103,33 @@ impl Numbers {
     }
 }
 
+/// The number type of a run, as it is stored.
+pub(crate) trait Number: Real {
+    fn numbers(values: &[f64]) -> Numbers;
+    /// `None` if they are of the other type.
+    fn values(numbers: &Numbers) -> Option<Vec<Self>>;
+}
+
+impl Number for f32 {
+    fn numbers(values: &[f64]) -> Numbers {
+        Numbers::F32(values.iter().map(|&v| v as f32).collect())
+    }
+
+    fn values(numbers: &Numbers) -> Option<Vec<Self>> {
+        if let Numbers::F32(v) = numbers { Some(v.clone()) } else { None }
+    }
+}
+
+impl Number for f64 {
+    fn numbers(values: &[f64]) -> Numbers {
+        Numbers::F64(values.to_vec())
+    }
+
+    fn values(numbers: &Numbers) -> Option<Vec<Self>> {
+        if let Numbers::F64(v) = numbers { Some(v.clone()) } else { None }
+    }
+}
+
 /// What a model file holds. Texts that other rooms make (JSON) pass through unread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stored {
@@ -127,12 +156,26 @@ pub struct Stored {
 /// # Errors
 /// [`Error::Write`]: the disk is full, the folder is missing or closed; nothing is left behind.
 pub fn save(stored: &Stored, path: &Path) -> Result<(), Error> {
-    let blank = header::write(stored, BLANK);
-    let mut sum = Hashing(Sha256::new());
     let unwritable = |source| Error::Write { path: path.to_owned(), source };
-    body(stored, &blank, &mut sum).map_err(unwritable)?;
-    let signed = header::write(stored, &hex(&sum.0.finalize()));
+    let signed = signed(stored).map_err(unwritable)?;
     write_aside(path, |out| body(stored, &signed, out))
+}
+
+/// The bytes of the file that [`save`] would write.
+///
+/// # Errors
+/// Those of writing to memory: none.
+pub(crate) fn bytes(stored: &Stored) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    body(stored, &signed(stored)?, &mut out)?;
+    Ok(out)
+}
+
+/// The header with its checksum.
+fn signed(stored: &Stored) -> io::Result<String> {
+    let mut sum = Hashing(Sha256::new());
+    body(stored, &header::write(stored, BLANK), &mut sum)?;
+    Ok(header::write(stored, &hex(&sum.0.finalize())))
 }
 
 fn body(stored: &Stored, header: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -160,7 +203,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -170,15 +213,22 @@ fn hex(bytes: &[u8]) -> String {
 /// [`Error::Read`] if it cannot be opened, [`Error::Corrupt`] if one bit is not as it was written,
 /// [`Error::Newer`] if a newer chainrule wrote it.
 pub fn load(path: &Path) -> Result<Stored, Error> {
-    let bytes = read(path)?;
+    decode(&read(path)?, path)
+}
+
+/// As [`load`], from bytes in memory; `path` stands in messages.
+///
+/// # Errors
+/// As [`load`], without those of opening.
+pub fn decode(bytes: &[u8], path: &Path) -> Result<Stored, Error> {
     let corrupt = |what: String| Error::Corrupt { path: path.to_owned(), what };
-    let header = check_whole(&bytes).map_err(corrupt)?;
+    let header = check_whole(bytes).map_err(corrupt)?;
     let found = header::format(&header).map_err(corrupt)?;
     if found > FORMAT {
         return Err(Error::Newer { path: path.to_owned(), found, known: FORMAT });
     }
     let mut stored = header::read(&header).map_err(corrupt)?;
-    stored.tensors = tensors(&bytes).map_err(corrupt)?;
+    stored.tensors = tensors(bytes).map_err(corrupt)?;
     Ok(stored)
 }
 
@@ -202,7 +252,7 @@ fn check_whole(bytes: &[u8]) -> Result<serde_json::Value, String> {
     let cut = || "it is cut short".to_owned();
     let length = bytes.first_chunk::<8>().ok_or_else(cut)?;
     let length = u64::from_le_bytes(*length);
-    if length > LONGEST_HEADER {
+    if length > HEADER as u64 {
         return Err("it is no safetensors file, or its first bytes are damaged".into());
     }
     let end = 8 + length as usize;

@@ -24,6 +24,7 @@ use crate::model::{Model, batch_dim, data_symbols};
 use crate::plan::{self, Options, Purpose};
 use crate::run::{Clock, Machine, UpdateRule};
 use crate::schedule;
+use crate::store::{Number, Tensor};
 
 /// Every so many steps the weights are kept aside, once their objective is known to be finite: a
 /// copy costs little beside that many steps.
@@ -60,10 +61,12 @@ pub(crate) trait Engine {
     fn measure(&mut self, rows: &[u32]) -> Done;
     /// The output of the last step or measurement, example by example.
     fn output(&mut self) -> &[f64];
-    /// Everything that training changes, running statistics included.
-    fn weights(&self) -> Vec<f64>;
-    /// Puts it back.
-    fn set_weights(&mut self, weights: &[f64]);
+    /// Remembers the weights, running statistics included, as the best so far.
+    fn keep_as_best(&mut self);
+    /// Puts back the best weights.
+    fn set_best_weights(&mut self);
+    /// All numbers that a later step depends on, by name.
+    fn export(&self) -> Vec<Tensor>;
     /// Puts back the last weights that were seen to give a finite objective; at most
     /// [`SAFE_EVERY`] steps old.
     fn set_finite_weights(&mut self);
@@ -96,6 +99,12 @@ impl<'a> Planned<'a> {
     fn states(&self) -> Result<usize, Error> {
         let (rules, _) = rules(self.module(), &self.model.settings, &[])?;
         Ok(rules.iter().map(|r| r.states.len()).max().unwrap_or(0))
+    }
+
+    /// The same without data: nothing is an index.
+    pub(crate) fn plain(model: &'a Model, sizes: &'a Sizes) -> Self {
+        let team = Arc::new(Team::new(model.options.team()));
+        Self { model, sizes, team, index: Vec::new() }
     }
 
     fn module(&self) -> &'a Module {
@@ -156,7 +165,7 @@ pub(crate) struct Meter<T: Real> {
     x: Expanded,
     pub(crate) machine: Machine<T>,
     /// Running statistics: site, and whether it is the variance.
-    sites: Vec<(u32, bool)>,
+    pub(super) sites: Vec<(u32, bool)>,
 }
 
 impl<T: Real> Meter<T> {
@@ -169,6 +178,11 @@ impl<T: Real> Meter<T> {
         let norms = planned.module().norms.len() as u32;
         let sites = (0..norms).flat_map(|s| [(s, false), (s, true)]).collect();
         Ok(Self { x, machine, sites })
+    }
+
+    /// The machine, and the node of its output.
+    pub(crate) fn into_parts(self) -> (Machine<T>, Option<NodeId>) {
+        (self.machine, self.x.output)
     }
 
     pub(crate) fn figures(&self) -> Done {
@@ -195,24 +209,31 @@ impl<T: Real> Meter<T> {
         }
     }
 
-    pub(crate) fn weights(&self) -> Vec<f64> {
-        let mut all: Vec<f64> =
-            self.machine.parameters().iter().map(|v| v.to_f64()).collect();
+    /// Parameters as they lie, then running statistics, into memory that is used again.
+    fn copy_weights(&self, into: &mut Vec<T>) {
+        into.clear();
+        into.extend_from_slice(self.machine.parameters());
         for &(site, variance) in &self.sites {
-            all.extend(self.machine.running(site, variance).unwrap_or_default());
+            self.machine.copy_running(site, variance, into);
         }
+    }
+
+    pub(super) fn weights(&self) -> Vec<T> {
+        let mut all = Vec::new();
+        self.copy_weights(&mut all);
         all
     }
 
-    pub(crate) fn set_weights(&mut self, weights: &[f64]) {
+    pub(super) fn set_weights(&mut self, weights: &[T]) {
         let parameters = self.machine.parameters_mut();
         let (own, mut rest) = weights.split_at(parameters.len());
-        parameters.iter_mut().zip(own).for_each(|(p, &w)| *p = T::from_f64(w));
+        parameters.copy_from_slice(own);
         for (site, variance) in self.sites.clone() {
             let n = self.machine.running(site, variance).map_or(0, |v| v.len());
             let (own, after) = rest.split_at(n.min(rest.len()));
             if n > 0 {
-                self.machine.set_running(site, variance, own);
+                let own: Vec<f64> = own.iter().map(|v| v.to_f64()).collect();
+                self.machine.set_running(site, variance, &own);
             }
             rest = after;
         }
@@ -221,16 +242,37 @@ impl<T: Real> Meter<T> {
 
 /// A machine that learns, and one that measures beside it.
 pub(crate) struct Machines<T: Real> {
-    learner: Meter<T>,
+    pub(super) learner: Meter<T>,
     meter: Option<(Meter<T>, Fed<T>)>,
     train: Fed<T>,
-    stale: bool,
+    pub(super) stale: bool,
     /// Weights with a finite objective, to fall back on.
-    safe: Option<Vec<f64>>,
+    pub(super) safe: Option<Vec<T>>,
+    /// Those of the best epoch.
+    pub(super) best: Option<Vec<T>>,
+    /// Learned symbols with their keys and shapes.
+    pub(super) learned: Vec<Learned>,
     seed: u64,
     clip: Option<f64>,
     output: Vec<f64>,
+    /// What goes from the machine that learns to the one that measures.
+    copy: Vec<T>,
     names: Vec<String>,
+}
+
+/// A learned symbol, as it is stored.
+pub(super) struct Learned {
+    pub(super) id: SymId,
+    pub(super) key: String,
+    pub(super) shape: (usize, usize),
+}
+
+fn learned(planned: &Planned<'_>, ids: &[SymId]) -> Vec<Learned> {
+    let one = |&id: &SymId| {
+        let s = &planned.module().symbols[id.0 as usize];
+        Some(Learned { id, key: s.key.clone(), shape: s.shape.under(planned.sizes)? })
+    };
+    ids.iter().filter_map(one).collect()
 }
 
 impl<T: Real> Machines<T> {
@@ -246,6 +288,7 @@ impl<T: Real> Machines<T> {
         let module = planned.module();
         let (rules, choice) = rules(module, settings, learner.machine.plan().learned())?;
         learner.machine = learner.machine.with_rules(&rules, &choice);
+        let learned = learned(planned, learner.machine.plan().learned());
         let weight = mean_weight(train);
         let meter = match watched {
             None => None,
@@ -261,9 +304,12 @@ impl<T: Real> Machines<T> {
             train: Fed::new(module, train, weight),
             stale: true,
             safe: None,
+            best: None,
+            learned,
             seed: settings.seed,
             clip: settings.clip,
             output: Vec::new(),
+            copy: Vec::new(),
             names: module.symbols.iter().map(|s| s.shown.clone()).collect(),
         })
     }
@@ -302,6 +348,19 @@ pub(crate) fn check_rule(module: &Module, settings: &Settings) -> Result<(), Err
     rules(module, settings, &[]).map(|_| ())
 }
 
+/// Whether the settings' optimiser reads T.
+pub(crate) fn depends_on_total(
+    module: &Module,
+    settings: &Settings,
+) -> Result<bool, Error> {
+    let call = schedule::unfold(&settings.optimizer, &module.functions)?;
+    let rule = optimizer::rule(&module.functions, &call, true);
+    let rule = rule.map_err(Error::Diagnostics)?;
+    let mut roots = rule.new_states.clone();
+    roots.push(rule.new_theta);
+    Ok(rule.graph.reachable(&roots)[rule.total.0 as usize])
+}
+
 /// The rule with weight decay, and the one without for what `decay` does not name.
 fn rules(
     module: &Module,
@@ -321,7 +380,7 @@ fn rules(
     Ok((vec![rule(true)?, rule(false)?], choice))
 }
 
-impl<T: Real> Engine for Machines<T> {
+impl<T: Number> Engine for Machines<T> {
     fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done> {
         let machine = &mut self.learner.machine;
         machine.set_random_key(self.seed, at.step);
@@ -331,7 +390,7 @@ impl<T: Real> Engine for Machines<T> {
             return None;
         }
         if at.step % SAFE_EVERY == 1 {
-            self.safe = Some(self.learner.weights());
+            self.learner.copy_weights(self.safe.get_or_insert_default());
         }
         let machine = &mut self.learner.machine;
         done.gradient = match self.clip {
@@ -357,7 +416,8 @@ impl<T: Real> Engine for Machines<T> {
     fn measure(&mut self, rows: &[u32]) -> Done {
         let Some((meter, data)) = &mut self.meter else { return Done::default() };
         if std::mem::take(&mut self.stale) {
-            meter.set_weights(&self.learner.weights());
+            self.learner.copy_weights(&mut self.copy);
+            meter.set_weights(&self.copy);
         }
         meter.machine.run_rows(data, rows);
         meter.output(&mut self.output);
@@ -368,19 +428,26 @@ impl<T: Real> Engine for Machines<T> {
         &self.output
     }
 
-    fn weights(&self) -> Vec<f64> {
-        self.learner.weights()
+    fn keep_as_best(&mut self) {
+        self.learner.copy_weights(self.best.get_or_insert_default());
     }
 
-    fn set_weights(&mut self, weights: &[f64]) {
-        self.learner.set_weights(weights);
-        self.stale = true;
+    fn set_best_weights(&mut self) {
+        if let Some(weights) = self.best.take() {
+            self.learner.set_weights(&weights);
+            self.stale = true;
+        }
     }
 
     fn set_finite_weights(&mut self) {
         if let Some(weights) = self.safe.take() {
-            self.set_weights(&weights);
+            self.learner.set_weights(&weights);
+            self.stale = true;
         }
+    }
+
+    fn export(&self) -> Vec<Tensor> {
+        super::carried::export(self)
     }
 
     fn first_nonfinite(&mut self) -> String {

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Exact;
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -47,6 +49,8 @@ pub struct Begin {
     pub batches: usize,
     /// Epochs at most.
     pub epochs: usize,
+    /// Steps that were done before: a run that goes on.
+    pub done: u64,
     /// The name of the metric: `accuracy` or `R²`.
     pub metric: Option<&'static str>,
     /// Fingerprint of the graph.
@@ -93,6 +97,43 @@ pub struct Epoch {
     pub best: bool,
     /// Seconds since the start of training.
     pub seconds: f64,
+}
+
+impl Epoch {
+    /// As a line of `epochs.csv`; an empty field is a figure that there is not.
+    pub(crate) fn line(&self) -> String {
+        let Self { epoch, step, best, seconds, .. } = self;
+        let (objective, loss) = (self.objective.text(), self.loss.text());
+        let rest =
+            [self.metric, self.held_loss, self.held_metric, self.lr, self.gradient];
+        let rest = rest.map(|v| v.text()).join(",");
+        let best = u8::from(*best);
+        format!("{epoch},{step},{objective},{loss},{rest},{best},{seconds:.3}\n")
+    }
+
+    /// Reads such a line.
+    pub(crate) fn of_line(line: &str) -> Option<Self> {
+        let fields: Vec<&str> = line.trim_end().split(',').collect();
+        let [epoch, step, objective, loss, rest @ .., best, seconds] = &fields[..] else {
+            return None;
+        };
+        let rest: Option<Vec<Option<f64>>> =
+            rest.iter().map(|v| Option::<f64>::of(v)).collect();
+        let [metric, held_loss, held_metric, lr, gradient] = rest?.try_into().ok()?;
+        Some(Self {
+            epoch: epoch.parse().ok()?,
+            step: step.parse().ok()?,
+            objective: f64::of(objective)?,
+            loss: f64::of(loss)?,
+            metric,
+            held_loss,
+            held_metric,
+            lr,
+            gradient,
+            best: *best == "1",
+            seconds: f64::of(seconds)?,
+        })
+    }
 }
 
 /// Why training ended.

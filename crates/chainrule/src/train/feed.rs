@@ -5,7 +5,7 @@
 
 use chainrule_graph::graph::SymId;
 use chainrule_graph::module::Module;
-use chainrule_kernels::Real;
+use chainrule_kernels::{Real, pages};
 
 use crate::data::{Array, Dataset};
 use crate::model::{WEIGHT, data_symbols};
@@ -26,8 +26,9 @@ impl<T: Real> Fed<T> {
             let fed = match data.array(&s.key)? {
                 Array::Index { index, .. } => FedArray::Index(index.clone()),
                 Array::Dense { cols, values } => {
-                    let values = values.iter().map(|&v| T::from_f64(v)).collect();
-                    FedArray::Dense { values, cols: *cols }
+                    let mut own = pages::room(values.len());
+                    own.extend(values.iter().map(|&v| T::from_f64(v)));
+                    FedArray::Dense { values: own, cols: *cols }
                 }
             };
             Some((s.id, fed))

@@ -4,13 +4,16 @@
 //! and the end. Invariants: the order of rows is a function of (seed, epoch); a run does not look
 //! at the clock but for `stop after` and the seconds that it reports, so that its numbers are the
 //! same on any machine and for any number of threads; when a value is not finite, the update that
-//! would follow is not made. Deliberately absent: screens, files, printing.
+//! would follow is not made; a loop put back to a [`Checkpoint`] goes on as if it had never stopped.
+//! Deliberately absent: screens, files, printing.
 
+mod carried;
 mod engine;
 mod event;
 mod feed;
 mod score;
 mod settings;
+mod state;
 mod watch;
 
 use std::time::Instant;
@@ -19,14 +22,15 @@ use chainrule_kernels::rng::Draws;
 
 use crate::data::Dataset;
 use score::Tally;
-use watch::Watch;
 
 use engine::{Done, StepAt};
-pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule};
+pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule, depends_on_total};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
 pub(crate) use feed::{Fed, mean_weight};
 pub use score::Measure;
 pub use settings::{Plateau, Settings};
+use state::Sums;
+pub(crate) use state::{Checkpoint, State};
 
 /// Draws for the order of rows; other rooms have other numbers.
 const PURPOSE: u32 = 2;
@@ -47,10 +51,30 @@ pub(crate) struct Job<'a> {
     pub(crate) notes: Vec<String>,
 }
 
+/// How a piece of training goes: from where, who keeps what is on the way, where it ends.
+#[derive(Default)]
+pub(crate) struct Course<'a> {
+    /// The place to go on from; `None`: the start.
+    pub(crate) from: Option<Checkpoint>,
+    /// Who takes checkpoints.
+    pub(crate) keeper: Option<&'a mut dyn Keeper>,
+    /// The end of a run that is repeated, if a clock or a person decided it.
+    pub(crate) until: Option<End>,
+}
+
+/// Who takes checkpoints, and says when one is wanted.
+pub(crate) trait Keeper {
+    /// Whether to save now; asked between steps.
+    fn due(&mut self, step: u64, epoch_done: bool) -> bool;
+    /// Takes a checkpoint; [`Control::Stop`] if it cannot be kept.
+    fn keep(&mut self, checkpoint: &Checkpoint) -> Control;
+}
+
 /// How it went.
 pub(crate) struct Outcome {
     pub(crate) end: End,
     pub(crate) history: Vec<Epoch>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Answers of the face, kept until the loop looks.
@@ -65,55 +89,64 @@ impl Ears<'_> {
     }
 }
 
-/// Trains; the engine holds the weights that are to be kept when it returns.
+/// Trains; the engine stands where the course begins, and holds the weights that are to be kept
+/// when it returns.
 pub(crate) fn train(
     engine: &mut dyn Engine,
     job: &Job<'_>,
+    course: Course<'_>,
     on_event: &mut dyn FnMut(&Event) -> Control,
 ) -> Outcome {
     let mut ears = Ears { on_event, stop: false };
-    let mut run = Run::new(job);
+    let mut run = Run::new(job, course);
     run.begin(&mut ears);
     let why = run.epochs(engine, &mut ears);
+    if !matches!(why, Why::NotFinite { .. }) {
+        run.save(engine, &mut ears);
+    }
     let kept = run.keep(engine, &why);
-    let end = End {
-        why,
-        epochs: run.history.len(),
-        steps: run.step,
-        kept,
-        seconds: run.started.elapsed().as_secs_f64(),
-    };
+    let seconds = run.seconds();
+    let State { step: steps, history, notes, .. } = run.state;
+    let end = End { why, epochs: history.len(), steps, kept, seconds };
     ears.tell(&Event::End(end.clone()));
-    Outcome { end, history: run.history }
+    Outcome { end, history, notes }
 }
 
-struct Run<'a> {
+struct Run<'a, 'k> {
     job: &'a Job<'a>,
     started: Instant,
     rows: usize,
     batch: usize,
     note: Option<String>,
-    step: u64,
-    watch: Watch,
-    history: Vec<Epoch>,
-    /// Weights of the best epoch.
-    best: Option<(usize, Vec<f64>)>,
+    measure: Option<Measure>,
+    /// Everything here that changes from step to step.
+    state: State,
+    going_on: bool,
+    /// Seconds of training before this piece of it.
+    before: f64,
+    keeper: Option<&'k mut dyn Keeper>,
+    until: Option<End>,
 }
 
-impl<'a> Run<'a> {
-    fn new(job: &'a Job<'a>) -> Self {
+impl<'a, 'k> Run<'a, 'k> {
+    fn new(job: &'a Job<'a>, course: Course<'k>) -> Self {
         let rows = job.train.rows;
         let (batch, note) = job.settings.batch_for(rows);
+        let measure = job.metric.as_ref().map(|(_, m)| *m);
+        let going_on = course.from.is_some();
+        let state = course.from.map_or_else(|| State::start(measure), |c| c.state);
         Self {
             job,
             started: Instant::now(),
             rows,
             batch,
             note,
-            step: 0,
-            watch: Watch::new(job.settings),
-            history: Vec::new(),
-            best: None,
+            measure,
+            before: state.seconds,
+            state,
+            going_on,
+            keeper: course.keeper,
+            until: course.until,
         }
     }
 
@@ -126,9 +159,18 @@ impl<'a> Run<'a> {
             batch: self.batch,
             batches: self.batches(),
             epochs: settings.epochs,
-            metric: self.job.metric.as_ref().map(|(_, m)| m.name()),
+            done: self.state.step,
+            metric: self.measure.map(Measure::name),
             fingerprint: self.job.fingerprint.clone(),
         }));
+        if !self.going_on {
+            self.first_words(ears);
+        }
+    }
+
+    /// What is to be said before the first step of all.
+    fn first_words(&mut self, ears: &mut Ears<'_>) {
+        let settings = self.job.settings;
         let mut notes = self.job.notes.clone();
         notes.extend(self.note.take());
         let watches = settings.patience.is_some() || settings.plateau.is_some();
@@ -143,7 +185,17 @@ impl<'a> Run<'a> {
                 "there is one row to train on: the network can only learn it".into(),
             );
         }
-        notes.into_iter().for_each(|n| ears.tell(&Event::Note(n)));
+        notes.into_iter().for_each(|n| self.say(n, ears));
+    }
+
+    /// Says something aloud that is part of how the training went.
+    fn say(&mut self, note: String, ears: &mut Ears<'_>) {
+        self.state.notes.push(note.clone());
+        ears.tell(&Event::Note(note));
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
     }
 
     fn batches(&self) -> usize {
@@ -151,16 +203,48 @@ impl<'a> Run<'a> {
     }
 
     fn epochs(&mut self, engine: &mut dyn Engine, ears: &mut Ears<'_>) -> Why {
-        for epoch in 1..=self.job.settings.epochs {
-            let figures = match self.epoch(engine, ears, epoch) {
-                Ok(figures) => figures,
-                Err(why) => return why,
-            };
-            if let Some(why) = self.after(engine, ears, figures) {
+        loop {
+            if let Some(why) = self.over() {
                 return why;
             }
+            let done = self.interrupted(ears).and_then(|()| self.epoch(engine, ears));
+            if let Err(why) = done {
+                return why;
+            }
+            let figures = self.figures(engine);
+            self.after(engine, ears, figures);
+            self.save_if_due(engine, ears, true);
         }
-        Why::Epochs
+    }
+
+    /// Whether nothing is left to do.
+    fn over(&self) -> Option<Why> {
+        if self.state.watch.over(self.job.settings) {
+            return Some(Why::Patience);
+        }
+        (self.state.epoch > self.job.settings.epochs).then_some(Why::Epochs)
+    }
+
+    /// Saves what is on the way, if it is time to.
+    fn save_if_due(
+        &mut self,
+        engine: &mut dyn Engine,
+        ears: &mut Ears<'_>,
+        epoch_done: bool,
+    ) {
+        let step = self.state.step;
+        if self.keeper.as_mut().is_some_and(|k| k.due(step, epoch_done)) {
+            self.save(engine, ears);
+        }
+    }
+
+    fn save(&mut self, engine: &mut dyn Engine, ears: &mut Ears<'_>) {
+        self.state.seconds = self.seconds();
+        if let Some(keeper) = &mut self.keeper {
+            let (state, tensors) = (self.state.clone(), engine.export());
+            let answer = keeper.keep(&Checkpoint { state, tensors });
+            ears.stop |= answer == Control::Stop;
+        }
     }
 
     /// The order of the rows in an epoch; where one batch holds all rows, that of the data.
@@ -172,72 +256,63 @@ impl<'a> Run<'a> {
         draws.permutation(epoch as u64, self.rows)
     }
 
-    /// One pass over the rows.
-    fn epoch(
-        &mut self,
-        engine: &mut dyn Engine,
-        ears: &mut Ears<'_>,
-        epoch: usize,
-    ) -> Result<Epoch, Why> {
+    /// One pass over the rows, or what is left of it.
+    fn epoch(&mut self, engine: &mut dyn Engine, ears: &mut Ears<'_>) -> Result<(), Why> {
+        let epoch = self.state.epoch;
         let order = self.order(epoch);
-        let mut sums = Sums::new(self.job.metric.as_ref().map(|(_, m)| *m));
         let total = (self.job.settings.epochs * self.batches()) as u64;
-        for (b, rows) in order.chunks(self.batch).enumerate() {
-            self.step += 1;
-            let (step, scale, last) =
-                (self.step, self.watch.scale, b + 1 == self.batches());
-            let at = StepAt { step, epoch, total, scale, last };
+        for rows in order.chunks(self.batch).skip(self.state.batch) {
+            let batch = self.state.batch + 1;
+            let (step, scale) = (self.state.step + 1, self.state.watch.scale);
+            let at = StepAt { step, epoch, total, scale, last: batch == self.batches() };
             let Some(done) = engine.step(rows, &at) else {
                 let equation = engine.first_nonfinite();
                 return Err(Why::NotFinite { equation, epoch, step });
             };
-            sums.add(&done, rows.len());
-            self.score(engine, &mut sums, self.job.train, rows);
-            (sums.lr, sums.gradient) = (done.lr, done.gradient);
-            let (batch, rows, objective) = (b + 1, rows.len(), done.objective);
-            ears.tell(&Event::Batch(Batch {
-                epoch,
-                batch,
-                step: self.step,
-                rows,
-                objective,
-            }));
+            (self.state.step, self.state.batch) = (step, batch);
+            self.count(engine, &done, rows);
+            let (rows, objective) = (rows.len(), done.objective);
+            ears.tell(&Event::Batch(Batch { epoch, batch, step, rows, objective }));
+            self.save_if_due(engine, ears, false);
             self.interrupted(ears)?;
         }
-        Ok(self.figures(engine, sums, epoch))
+        Ok(())
+    }
+
+    /// Adds a batch to the figures of the epoch.
+    fn count(&mut self, engine: &mut dyn Engine, done: &Done, rows: &[u32]) {
+        let sums = &mut self.state.sums;
+        sums.add(done, rows.len());
+        (sums.lr, sums.gradient) = (done.lr, done.gradient);
+        score(self.job, engine, sums, self.job.train, rows);
     }
 
     fn interrupted(&self, ears: &Ears<'_>) -> Result<(), Why> {
         if ears.stop {
             return Err(Why::Interrupted);
         }
+        if let Some(end) = &self.until {
+            let there = (self.state.step, self.state.history.len());
+            return if there == (end.steps, end.epochs) {
+                Err(end.why.clone())
+            } else {
+                Ok(())
+            };
+        }
         let limit = self.job.settings.stop_after;
-        match limit.is_some_and(|s| self.started.elapsed().as_secs_f64() >= s) {
+        match limit.is_some_and(|s| self.seconds() >= s) {
             true => Err(Why::Time),
             false => Ok(()),
         }
     }
 
-    fn score(
-        &self,
-        engine: &mut dyn Engine,
-        sums: &mut Sums,
-        data: &Dataset,
-        rows: &[u32],
-    ) {
-        if let (Some((key, _)), Some(tally)) = (&self.job.metric, &mut sums.tally)
-            && let Some(target) = data.array(key)
-        {
-            tally.add(target, rows, engine.output());
-        }
-    }
-
     /// The figures of the epoch, with the exact ones of the watched rows.
-    fn figures(&mut self, engine: &mut dyn Engine, sums: Sums, epoch: usize) -> Epoch {
+    fn figures(&mut self, engine: &mut dyn Engine) -> Epoch {
         let held = self.job.watched.map(|data| self.held(engine, data));
+        let sums = std::mem::replace(&mut self.state.sums, Sums::new(self.measure));
         Epoch {
-            epoch,
-            step: self.step,
+            epoch: self.state.epoch,
+            step: self.state.step,
             objective: sums.mean(sums.objective),
             loss: sums.mean(sums.loss),
             metric: sums.tally.as_ref().and_then(Tally::value),
@@ -246,84 +321,69 @@ impl<'a> Run<'a> {
             lr: sums.lr,
             gradient: sums.gradient,
             best: false,
-            seconds: self.started.elapsed().as_secs_f64(),
+            seconds: self.seconds(),
         }
     }
 
     fn held(&self, engine: &mut dyn Engine, data: &Dataset) -> Sums {
-        let mut sums = Sums::new(self.job.metric.as_ref().map(|(_, m)| *m));
+        let mut sums = Sums::new(self.measure);
         let rows: Vec<u32> = (0..data.rows as u32).collect();
         for rows in rows.chunks(EVALUATION_ROWS) {
             let done = engine.measure(rows);
             sums.add(&done, rows.len());
-            self.score(engine, &mut sums, data, rows);
+            score(self.job, engine, &mut sums, data, rows);
         }
         sums
     }
 
-    /// Looks at the epoch: is it the best, is it time to stop.
+    /// Closes the epoch: is it the best, does the rate go down.
     fn after(
         &mut self,
         engine: &mut dyn Engine,
         ears: &mut Ears<'_>,
         mut figures: Epoch,
-    ) -> Option<Why> {
-        let verdict = self.watch.epoch(figures.held_loss.unwrap_or(figures.objective));
+    ) {
+        let settings = self.job.settings;
+        let figure = figures.held_loss.unwrap_or(figures.objective);
+        let verdict = self.state.watch.epoch(figure, settings);
         figures.best = verdict.best;
-        if verdict.best && self.job.settings.keep_best {
-            self.best = Some((figures.epoch, engine.weights()));
+        if verdict.best && settings.keep_best {
+            engine.keep_as_best();
+            self.state.best = Some(figures.epoch);
         }
-        ears.tell(&Event::Epoch(figures.clone()));
-        self.history.push(figures);
+        (self.state.epoch, self.state.batch) = (figures.epoch + 1, 0);
+        self.state.history.push(figures.clone());
+        ears.tell(&Event::Epoch(figures));
         if verdict.lowered {
-            let scale = self.watch.scale;
-            ears.tell(&Event::Note(format!(
-                "no better epoch: the rate is now × {scale}"
-            )));
-        }
-        match self.interrupted(ears) {
-            Err(why) => Some(why),
-            Ok(()) => verdict.stop.then_some(Why::Patience),
+            let scale = self.state.watch.scale;
+            self.say(format!("no better epoch: the rate is now × {scale}"), ears);
         }
     }
 
     /// Puts back the weights that are to be kept; gives the last finished epoch that they know.
     fn keep(&mut self, engine: &mut dyn Engine, why: &Why) -> usize {
-        if let Some((epoch, weights)) = self.best.take() {
-            engine.set_weights(&weights);
+        if let Some(epoch) = self.state.best {
+            engine.set_best_weights();
             return epoch;
         }
         if matches!(why, Why::NotFinite { .. }) {
             engine.set_finite_weights();
         }
-        self.history.len()
+        self.state.history.len()
     }
 }
 
-/// Sums over the rows of an epoch.
-struct Sums {
-    rows: usize,
-    objective: f64,
-    loss: f64,
-    tally: Option<Tally>,
-    lr: Option<f64>,
-    gradient: Option<f64>,
-}
-
-impl Sums {
-    fn new(measure: Option<Measure>) -> Self {
-        let tally = measure.map(Tally::new);
-        Self { rows: 0, objective: 0.0, loss: 0.0, tally, lr: None, gradient: None }
-    }
-
-    /// A shorter last batch counts with its own number of rows.
-    fn add(&mut self, done: &Done, rows: usize) {
-        self.rows += rows;
-        self.objective += done.objective * rows as f64;
-        self.loss += done.loss * rows as f64;
-    }
-
-    fn mean(&self, sum: f64) -> f64 {
-        sum / self.rows as f64
+/// Adds the metric of rows that were just run.
+fn score(
+    job: &Job<'_>,
+    engine: &mut dyn Engine,
+    sums: &mut Sums,
+    data: &Dataset,
+    rows: &[u32],
+) {
+    if let (Some((key, _)), Some(tally)) = (&job.metric, &mut sums.tally)
+        && let Some(target) = data.array(key)
+    {
+        tally.add(target, rows, engine.output());
     }
 }

@@ -5,12 +5,14 @@
 //! depend on how rows are cut into batches. The thorough figures are those of [`crate::metrics`].
 
 use chainrule_graph::syntax::ast::Mark;
+use serde::{Deserialize, Serialize};
 
+use super::state::exact;
 use crate::data::Array;
 use crate::metrics::first_largest;
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measure {
     /// Share of rows whose largest output stands at the true class.
     Class,
@@ -42,12 +44,13 @@ impl Measure {
 }
 
 /// Sums so far.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Tally {
     measure: Measure,
     right: usize,
     seen: usize,
     /// Per entry of the target: number, mean, ∑(y − mean)² (Welford), ∑(y − ŷ)².
+    #[serde(with = "exact")]
     spread: Vec<[f64; 4]>,
 }
 

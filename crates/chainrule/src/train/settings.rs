@@ -5,7 +5,9 @@
 //! was put right. Invariant: a setting that cannot be meant is refused before anything is read.
 
 use chainrule_graph::diag::Span;
-use chainrule_graph::syntax::ast::{Arg, Name, OptimizerCall, Precision, TrainSpec};
+use chainrule_graph::syntax::ast::{
+    Arg, Every, Name, OptimizerCall, Precision, TrainSpec,
+};
 use chainrule_graph::syntax::print::{Style, print_expr};
 
 use crate::error::Error;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub decay: Vec<String>,
     /// The controller that lowers the rate.
     pub plateau: Option<Plateau>,
+    /// How often a run is saved on the way; `None`: about once a minute, where that is cheap.
+    pub checkpoint: Option<Every>,
 }
 
 /// `plateau(factor = 0.5, patience = 5)`: the rate is multiplied by `factor` after `patience`
@@ -71,6 +75,7 @@ impl Settings {
             precision: spec.precision.unwrap_or(precision),
             decay: spec.decay.clone(),
             plateau: spec.plateau.as_ref().map(Plateau::of).transpose()?,
+            checkpoint: spec.checkpoint,
         })
     }
 

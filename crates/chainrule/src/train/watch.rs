@@ -4,44 +4,40 @@
 //! held-out loss, or the training objective where nothing is held out. Invariant: a figure that is
 //! not a number is never the best; only a strictly smaller one is better.
 
-use super::settings::{Plateau, Settings};
+use serde::{Deserialize, Serialize};
+
+use super::settings::Settings;
+use super::state::exact;
 
 /// What follows from an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// It is the best so far.
     pub(crate) best: bool,
-    /// The patience is over.
-    pub(crate) stop: bool,
     /// The rate was lowered for what follows.
     pub(crate) lowered: bool,
 }
 
 /// The memory of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Watch {
+    #[serde(with = "exact")]
     best: f64,
     since_best: usize,
     since_lowered: usize,
-    patience: Option<usize>,
-    plateau: Option<Plateau>,
     /// What the rate is multiplied by.
+    #[serde(with = "exact")]
     pub(crate) scale: f64,
 }
 
-impl Watch {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self {
-            best: f64::INFINITY,
-            since_best: 0,
-            since_lowered: 0,
-            patience: settings.patience,
-            plateau: settings.plateau,
-            scale: 1.0,
-        }
+impl Default for Watch {
+    fn default() -> Self {
+        Self { best: f64::INFINITY, since_best: 0, since_lowered: 0, scale: 1.0 }
     }
+}
 
-    pub(crate) fn epoch(&mut self, figure: f64) -> Verdict {
+impl Watch {
+    pub(crate) fn epoch(&mut self, figure: f64, settings: &Settings) -> Verdict {
         let best = figure < self.best;
         if best {
             (self.best, self.since_best, self.since_lowered) = (figure, 0, 0);
@@ -49,39 +45,49 @@ impl Watch {
         }
         self.since_best += 1;
         self.since_lowered += 1;
-        let stop = self.patience.is_some_and(|p| self.since_best >= p);
-        let lowered = self.plateau.filter(|p| self.since_lowered >= p.patience);
+        let lowered = settings.plateau.filter(|p| self.since_lowered >= p.patience);
         if let Some(plateau) = lowered {
             (self.scale, self.since_lowered) = (self.scale * plateau.factor, 0);
         }
-        Verdict { best, stop, lowered: lowered.is_some() }
+        Verdict { best, lowered: lowered.is_some() }
+    }
+
+    /// Whether the patience is over.
+    pub(crate) fn over(&self, settings: &Settings) -> bool {
+        settings.patience.is_some_and(|p| self.since_best >= p)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::Plateau;
     use chainrule_graph::syntax::ast::{Precision, TrainSpec};
 
-    fn watch(patience: Option<usize>, plateau: Option<Plateau>) -> Watch {
+    fn settings(patience: Option<usize>, plateau: Option<Plateau>) -> Settings {
         let settings = Settings::of(&TrainSpec::default(), Precision::F32).unwrap();
-        Watch::new(&Settings { patience, plateau, ..settings })
+        Settings { patience, plateau, ..settings }
     }
 
     #[test]
     fn patience_counts_from_the_best() {
-        let mut w = watch(Some(2), None);
-        let stops: Vec<bool> =
-            [3.0, 2.0, 2.0, 1.0, 1.5, f64::NAN].map(|f| w.epoch(f).stop).into();
+        let (mut w, settings) = (Watch::default(), settings(Some(2), None));
+        let stops: Vec<bool> = [3.0, 2.0, 2.0, 1.0, 1.5, f64::NAN]
+            .map(|f| {
+                w.epoch(f, &settings);
+                w.over(&settings)
+            })
+            .into();
         assert_eq!(stops, [false, false, false, false, false, true]);
     }
 
     #[test]
     fn a_plateau_lowers_the_rate_again_and_again() {
-        let mut w = watch(None, Some(Plateau { factor: 0.5, patience: 2 }));
+        let plateau = Plateau { factor: 0.5, patience: 2 };
+        let (mut w, settings) = (Watch::default(), settings(None, Some(plateau)));
         let scales: Vec<f64> = [1.0; 6]
             .map(|f| {
-                w.epoch(f);
+                w.epoch(f, &settings);
                 w.scale
             })
             .into();

@@ -71,9 +71,14 @@ minimize mean(L)
 
 /// The objective before each of twenty steps, in f32.
 fn losses(golden: &Golden, module: &Module, threads: usize) -> Vec<f64> {
+    trained(golden.optimizer, module, threads).0
+}
+
+/// The same, and the bits of the final weights and states.
+fn trained(optimizer: &str, module: &Module, threads: usize) -> (Vec<f64>, Vec<u32>) {
     let case = case_of(module, SIZES, ROWS, Form::Training);
     let functions = prelude::functions();
-    let call = parse_call(functions, golden.optimizer).expect("a call");
+    let call = parse_call(functions, optimizer).expect("a call");
     let rule = rule(functions, &call, true).expect("a rule");
     let rule = std::sync::Arc::new(UpdateRule::new(&rule).expect("plans"));
     let plan = case.plan(Purpose::Train, true, &[]);
@@ -86,7 +91,9 @@ fn losses(golden: &Golden, module: &Module, threads: usize) -> Vec<f64> {
         machine.update(Clock { t, epoch, total, lr_scale: 1.0 });
         loss
     };
-    (1..=STEPS).map(step).collect()
+    let losses = (1..=STEPS).map(step).collect();
+    let all = machine.parameters().iter().chain(machine.states());
+    (losses, all.map(|x| x.to_bits()).collect())
 }
 
 fn written(golden: &Golden, losses: &[f64]) -> String {
@@ -121,6 +128,43 @@ fn golden_losses_hold_to_the_bit_on_any_number_of_threads() {
         for threads in [2, 3, 8] {
             let many = losses(golden, &module(golden.text), threads);
             assert_eq!(written(golden, &many), one, "on {threads} threads");
+        }
+    }
+}
+
+const MORE: [&str; 2] = [
+    "
+input x : D
+target y : K one-hot
+param W1 : H×D ~ he, W2 : H×H ~ he, W3 : K×H ~ glorot, b : H = 0
+a1 = tanh(W1 x + b)
+a2 = a1 + silu(layer_norm(W2 a1))
+L = cross_entropy(y, softmax(W3 a2))
+minimize mean(L) + 1e-3 ‖W1, W2‖_1
+",
+    "
+input x : D
+target y : K multi-hot
+param W1 : H×D ~ he, W2 : K×H ~ glorot, α : 1 = 0.1
+bend(z, α) = z if z > 0 else α (exp(z) - 1)
+a1 = bend(W1 x, α)
+L = bce(y, sigmoid(W2 a1))
+minimize mean(L)
+",
+];
+
+#[test]
+fn final_weights_and_states_are_equal_on_any_number_of_threads() {
+    for text in ALL.iter().map(|g| g.text).chain(MORE) {
+        let module = module(text);
+        for optimizer in
+            ["adamw(lr = 0.01)", "nesterov(lr = 0.001)", "adagrad(lr = 0.01)"]
+        {
+            let one = trained(optimizer, &module, 1).1;
+            for threads in [2, 3, 8] {
+                let many = trained(optimizer, &module, threads).1;
+                assert!(many == one, "{optimizer} on {threads} threads: {text}");
+            }
         }
     }
 }

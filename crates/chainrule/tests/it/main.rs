@@ -13,6 +13,7 @@ mod outside;
 mod planned;
 mod python;
 mod random;
+mod resume;
 mod runs;
 mod shared_data;
 mod suite;

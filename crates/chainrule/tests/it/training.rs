@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chainrule::data::{DataSpec, Source, read_source};
+use chainrule::graph::syntax::ast::Every;
 use chainrule::metrics::Scores;
+use chainrule::runs::{Recording, Run};
 use chainrule::train::{Control, End, Event, Why};
 use chainrule::{Error, Model, Options, Trained, table};
 
@@ -549,11 +551,29 @@ fn a_run_is_kept_whole_or_not_at_all() {
     let loaded = Trained::load(&kept.model).unwrap();
     let (again, _) = loaded.evaluate(&data.source).unwrap();
     assert_eq!(again, kept.trained.evaluate(&data.source).unwrap().0);
-    // A folder where the model should go: nothing of the second run stays.
-    let error =
-        chainrule::runs::record(&model, &data, (&root, "mpg"), Some(&root), &mut quiet);
-    assert_eq!(error.unwrap_err().exit_status(), 3);
-    assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors"]);
+    // A folder where the model should go: what was learned stays, as a checkpoint...
+    let fails = |model: &Model| {
+        let to = Some(root.as_path());
+        let failed =
+            chainrule::runs::record(model, &data, (&root, "mpg"), to, &mut quiet);
+        assert_eq!(failed.unwrap_err().exit_status(), 3);
+    };
+    fails(&model);
+    assert_eq!(entries(&root), ["mpg-1", "mpg-1.safetensors", "mpg-2"]);
+    let run = Run::open(&root.join("mpg-2")).unwrap();
+    assert_eq!(run.end(), None);
+    let again = run.model(Options::default()).unwrap();
+    let going = Recording::go_on(&run, &again, &data, &mut |_| ()).unwrap();
+    let rescued = going.complete(None, &mut quiet).unwrap();
+    assert_eq!(file_of(&rescued.trained), std::fs::read(&kept.model).unwrap());
+    // ... and where none is wanted, nothing does.
+    let never = model.options().clone().checkpoint(Every::Never);
+    let example = data_folder().join("../mpg.chain");
+    fails(&Model::from_file(example, never).unwrap());
+    assert_eq!(
+        entries(&root),
+        ["mpg-1", "mpg-1.safetensors", "mpg-2", "mpg-2.safetensors"]
+    );
 }
 
 #[test]
@@ -575,4 +595,40 @@ fn what_is_not_learned_has_its_value_in_training_and_prediction() {
     let open = text.replace("c := 2", "c : 1");
     let said = Model::parse(&open).unwrap().fit(&data, &mut |_| Control::Continue);
     assert!(said.unwrap_err().to_string().contains("c: has no value"));
+}
+
+#[test]
+fn a_predictor_gives_the_bits_of_predict_whatever_rows_come_together() {
+    let text = "
+input u : 3
+input v : 2
+target y : K one-hot
+param A : H×3 ~ he, B : H×2 ~ he, b : H = 0, C : K×H ~ glorot
+where H = 40, K = 4
+a = dropout(gelu(A u + B v + b), 0.3)
+p = softmax(C a)
+L = cross_entropy(y, p)
+minimize mean(L)
+train: adam, batch 16, epochs 2, seed 4
+";
+    let n = 1_000;
+    let number = |i: usize| f64::from((i * 37 % 211) as u8) / 64.0 - 1.5;
+    let u: Vec<f64> = (0..3 * n).map(number).collect();
+    let v: Vec<f64> = (0..2 * n).map(|i| number(i + 5)).collect();
+    let y: Vec<f64> =
+        (0..4 * n).map(|i| f64::from(u8::from(i % 4 == i / 4 % 4))).collect();
+    let data = table(&[("u", 3, &u), ("v", 2, &v), ("y", 4, &y)]).expect("a table");
+    let trained = fit(text, Options::default(), &data);
+    let whole = trained.predict(&data).expect("predicts").values;
+    let row = |i: usize| [&u[3 * i..3 * i + 3], &v[2 * i..2 * i + 2]].concat();
+    let rows: Vec<f32> = (0..n).flat_map(row).map(|x| x as f32).collect();
+    for (at_once, asked) in [(1, 1), (2, 2), (7, 7), (64, 64), (1000, 1000), (64, 1000)] {
+        let mut predictor = trained.predictor::<f32>(at_once).expect("plans");
+        assert_eq!((predictor.inputs(), predictor.outputs()), (5, 4));
+        let some: Vec<f32> =
+            rows.chunks(asked * 5).flat_map(|r| predictor.predict(r).to_vec()).collect();
+        let some: Vec<f64> = some.into_iter().map(f64::from).collect();
+        assert!(some == whole, "{asked} rows asked, {at_once} at once");
+    }
+    assert!(trained.predictor::<f32>(0).is_err());
 }

@@ -1,6 +1,6 @@
 //! `train:` and `data:` as text.
 
-use super::super::ast::{OptimizerCall, TrainSpec};
+use super::super::ast::{Every, OptimizerCall, TrainSpec};
 use super::super::settings::{DataSpec, print_data};
 use super::Printer;
 use super::statements::precision_word;
@@ -32,6 +32,11 @@ impl Printer {
             items.push(format!("decay {}", spec.decay.join(" ")));
         }
         items.extend(spec.plateau.as_ref().map(|call| self.setting_call(call)));
+        items.extend(spec.checkpoint.map(|every| match every {
+            Every::Steps(n) => format!("checkpoint every {n} steps"),
+            Every::Seconds(s) => format!("checkpoint every {s:?} s"),
+            Every::Never => "checkpoint never".to_string(),
+        }));
         self.text(&items.join(", "));
     }
 
