@@ -51,7 +51,8 @@ fn matrix(rows: &[f32], width: usize, device: &Device) -> Tensor<2> {
 fn train(task: &Task) -> Fallible<Figures> {
     let (plain, tracked) = (Device::flex(), Device::flex().autodiff());
     let (x, y) = task.data()?;
-    let (rows, batch, rate) = (y.len(), task.number("batch")?, task.number("rate")?);
+    let (rows, batch) = (y.len(), task.number("batch")?);
+    let rate: f64 = task.number("rate")?;
     let x = matrix(&x, task.widths()?[0], &plain);
     let y = Tensor::<1, Int>::from_data(TensorData::new(y, [rows]), &plain);
     let mut network = Network::new(task, &tracked)?;
