@@ -3,15 +3,20 @@
 CARGO ?= cargo
 # One process a test where it is installed; the same tests either way.
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
-# Libraries whose pages are published; the command has the library's name and no public items.
-LIBRARIES := --workspace --exclude chainrule-cli
+# Libraries whose pages are published; the programs have no public items.
+LIBRARIES := --workspace --exclude chainrule-cli --exclude chainrule-bench
 
 # What the tests ask other programs with; made by itself when it is absent or out of date.
 VENV := .venv
 PYTHON_PACKAGES := tests/python/requirements.txt
 export CHAINRULE_PYTHON ?= $(CURDIR)/$(VENV)/bin/python
 
-.PHONY: help test fuzz fmt fmt-check lint docs
+# The libraries that `make bench` measures beside ours; large, so apart from those of the tests.
+BENCH_VENV := bench/.venv
+BENCH_PACKAGES := bench/requirements.txt
+ARGS ?=
+
+.PHONY: help test fuzz fmt fmt-check lint docs bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,3 +55,14 @@ lint: ## clippy over everything (tests and benches too), warnings are errors
 
 docs: ## the libraries' pages, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps $(LIBRARIES)
+
+bench: $(BENCH_VENV)/made ## chainrule beside other libraries, with ratios; options: ARGS=--help, ARGS=--quick
+	@$(BENCH_VENV)/bin/python bench/run.py $(ARGS)
+
+# Several gigabytes, once; without network or disk nothing is left behind.
+$(BENCH_VENV)/made: $(BENCH_PACKAGES)
+	@rm -rf $(BENCH_VENV)
+	@python3 -m venv $(BENCH_VENV) \
+	  && $(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< \
+	  && touch $@ \
+	  || { rm -rf $(BENCH_VENV); echo "make: the packages of bench/requirements.txt are not there (see above)"; exit 1; }
