@@ -4,7 +4,7 @@
 //! and the end. Invariants: the order of rows is a function of (seed, epoch); a run does not look
 //! at the clock but for `stop after` and the seconds that it reports, so that its numbers are the
 //! same on any machine and for any number of threads; when a value is not finite, the update that
-//! would follow is not made; a loop put back to a [`Checkpoint`] goes on as if it had never stopped.
+//! would follow is not made; a loop put back to a checkpoint goes on as if it had never stopped.
 //! Deliberately absent: screens, files, printing.
 
 mod carried;
