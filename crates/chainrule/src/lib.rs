@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod data;
+pub mod diagnose;
 mod error;
 pub mod explain;
 pub mod export;

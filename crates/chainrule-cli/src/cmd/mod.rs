@@ -4,6 +4,7 @@ mod ascii;
 mod begin;
 mod check;
 mod completions;
+mod diagnose;
 mod evaluate;
 mod explain;
 mod export;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Predict(predict::Args),
     /// Measure a trained model on rows whose answer is known
     Evaluate(evaluate::Args),
+    /// Diagnose a finished run or the log of any program; match curves with learning rates
+    Diagnose(diagnose::Args),
     /// Write a trained model in a format of others: weights, ONNX, CSV, equations
     Export(export::Args),
     /// List the steps of the planned program
@@ -73,6 +76,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
+        Command::Diagnose(args) => diagnose::run(&args, screen),
         Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::New(args) => new::run(&args, screen),

@@ -13,7 +13,7 @@ mod checkpoint;
 mod curves;
 mod pace;
 mod record;
-mod tensorboard;
+pub(crate) mod tensorboard;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
 mod common;
+mod curves;
 mod differences;
 mod exams;
 mod export;
