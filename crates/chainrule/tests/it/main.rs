@@ -18,3 +18,4 @@ mod runs;
 mod shared_data;
 mod suite;
 mod training;
+mod trials;
