@@ -26,6 +26,7 @@
 mod data;
 mod figures;
 mod stopwatch;
+mod svg;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,6 +41,7 @@ use data::{Kept, Rooms};
 
 pub use figures::{Figures, Group, Spread, Status, grouped};
 pub use stopwatch::{Goal, Stopwatch};
+pub use svg::pictures;
 
 /// `NAME=VALUE`, as [`crate::Options::set`] takes them.
 pub type Settings = Vec<(String, String)>;

@@ -1,6 +1,7 @@
 //! Tests of the library through its public face, one module a kind.
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
+mod clock;
 mod common;
 mod differences;
 mod exams;
