@@ -3,6 +3,7 @@
 
 mod clock;
 mod common;
+mod denormals;
 mod differences;
 mod exams;
 mod export;
