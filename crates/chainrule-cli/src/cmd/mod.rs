@@ -3,6 +3,7 @@
 mod ascii;
 mod begin;
 mod check;
+mod compare;
 mod completions;
 mod diagnose;
 mod evaluate;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     /// Train a file's network on the data that it names
     Train(train::Args),
+    /// Train a file in many ways and hold them side by side
+    Compare(compare::Args),
     /// Do a run again and say whether it came out equal
     Rerun(rerun::Args),
     /// Predict rows with a trained model, as CSV
@@ -73,6 +76,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Check(args) => check::run(&args, screen),
         Command::Explain(args) => explain::run(&args, screen),
         Command::Train(args) => train::run(&args, screen),
+        Command::Compare(args) => compare::run(&args, screen),
         Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),

@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod check;
+mod compare;
 mod diagnose;
 mod explain;
 mod export;

@@ -1,8 +1,10 @@
 //! Tests of the library through its public face, one module a kind.
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
+mod clock;
 mod common;
 mod curves;
+mod denormals;
 mod differences;
 mod exams;
 mod export;
@@ -19,3 +21,4 @@ mod runs;
 mod shared_data;
 mod suite;
 mod training;
+mod trials;
