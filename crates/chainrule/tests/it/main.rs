@@ -4,6 +4,7 @@
 mod common;
 mod differences;
 mod exams;
+mod explained;
 mod export;
 mod functions;
 mod generated;
