@@ -270,6 +270,39 @@ fn a_solution_that_fails_its_own_check_is_written_by_no_writer() {
     }
 }
 
+/// Every file of the suite that checks, and every example, at every level: no false alarm, nothing endless.
+#[test]
+fn every_file_of_suite_and_examples_has_a_solution() {
+    let folders = ["suite/values", "suite/gradients", "examples"].map(|f| root().join(f));
+    let mut count = 0;
+    for entry in folders.iter().flat_map(|f| std::fs::read_dir(f).expect("a folder")) {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|e| e != "chain") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let Some(m) = lower::load(&text, &[]).module else { continue };
+        for level in [Level::Brief, Level::Usual, Level::Every] {
+            let ask = AskOptions {
+                update: Some("adam(lr = 0.1)".into()),
+                ..Default::default()
+            };
+            let options = SolutionOptions { level, why: true, ask, ..Default::default() };
+            let solution = explain(&m, &options);
+            let solution =
+                solution.unwrap_or_else(|d| panic!("{}: {d:?}", path.display()));
+            for w in WRITERS {
+                assert!(
+                    (w.write)(&solution, &Look::default()).len() < 2_000_000,
+                    "{path:?}"
+                );
+            }
+        }
+        count += 1;
+    }
+    assert!(count > 60, "{count} files");
+}
+
 #[test]
 fn a_large_network_is_summarised() {
     let text_of = "

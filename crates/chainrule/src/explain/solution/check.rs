@@ -19,6 +19,8 @@ use crate::explain::tree::{Block, Table, math, words};
 
 /// Entries of one symbol that are compared.
 const MOST: usize = 16;
+/// Steps of the differences, relative to the value.
+const WIDTHS: [f64; 3] = [1e-4, 1e-5, 1e-6];
 /// A deviation relative to the gradient's size that is no rounding any more.
 const TOLERANCE: f64 = 1e-5;
 
@@ -115,17 +117,27 @@ impl Here {
         let apart = x.data.len().div_ceil(MOST).max(1);
         let (mut compared, mut worst) = (0, 0.0_f64);
         for i in (0..x.data.len()).step_by(apart) {
-            let Some(slope) = self.slope(id, x, i) else { continue };
+            // A kink beside the value spoils wide differences; a wrong gradient spoils all.
+            let mut least: Option<f64> = None;
+            for h in WIDTHS {
+                let Some(slope) = self.slope(id, x, i, h) else { continue };
+                let scale = size.max(slope.abs()).max(1e-3);
+                let far = (g.data[i] - slope).abs() / scale;
+                least = Some(least.map_or(far, |l| l.min(far)));
+                if far <= TOLERANCE {
+                    break;
+                }
+            }
+            let Some(least) = least else { continue };
             compared += 1;
-            let scale = size.max(slope.abs()).max(1e-3);
-            worst = worst.max((g.data[i] - slope).abs() / scale);
+            worst = worst.max(least);
         }
         (compared, worst)
     }
 
     /// A central difference with one extrapolation; `None` where two widths disagree (a kink).
-    fn slope(&self, id: SymId, x: &Mat, i: usize) -> Option<f64> {
-        let h = 1e-4 * x.data[i].abs().max(1.0);
+    fn slope(&self, id: SymId, x: &Mat, i: usize, h: f64) -> Option<f64> {
+        let h = h * x.data[i].abs().max(1.0);
         let wide = (self.at(id, x, i, h)? - self.at(id, x, i, -h)?) / (2.0 * h);
         let half = h / 2.0;
         let near = (self.at(id, x, i, half)? - self.at(id, x, i, -half)?) / h;

@@ -338,6 +338,11 @@ impl Entry<'_> {
                 let e = expr(ExprKind::Neg(Box::new(x)));
                 Some(if first { e } else { paren(e) })
             }
+            // The norm of one number.
+            Op::Unary(Unary::Sqrt) if self.squared(arg(0)).is_some() => {
+                let x = self.squared(arg(0))?;
+                Some(expr(ExprKind::Abs(Box::new(self.part(x, at, true)?))))
+            }
             Op::Unary(u) => {
                 let x = self.part(arg(0), at, true)?;
                 Some(call(elementwise::unary(*u).name, 0, vec![x]))
@@ -364,6 +369,14 @@ impl Entry<'_> {
             }
             _ => self.value(n, at, first),
         }
+    }
+
+    /// e of an e² without a name.
+    fn squared(&self, n: NodeId) -> Option<NodeId> {
+        let (graph, node) = (&self.fill.w.graph, &self.fill.w.graph[n]);
+        let two = node.args.get(1).and_then(|a| graph.constant(*a)) == Some(2.0);
+        let square = node.op == Op::Binary(Binary::Pow) && two && !self.fill.leaf(n);
+        square.then(|| node.args[0])
     }
 
     fn function(

@@ -14,10 +14,11 @@ use crate::explain::tree::{Block, Fold, Level, Line, line, words};
 const MOST_ENTRIES: usize = 12;
 
 pub(super) fn blocks(cx: &Context<'_>) -> Vec<Block> {
-    let loss = cx.loss().map(|(n, _)| n);
+    let objective = cx.m.objective.as_ref().map(|o| o.node);
+    let loss = [cx.loss().map(|(n, _)| n), objective];
     let mut out = Vec::new();
     for (i, e) in cx.m.equations.iter().enumerate() {
-        if Some(e.node) != loss && cx.file.value(e.node).is_some() {
+        if !loss.contains(&Some(e.node)) && cx.file.value(e.node).is_some() {
             let label = Some(cx.label(i));
             out.extend(value(cx, &cx.file, e.node, &e.shown, &cx.written(e), label));
         }

@@ -134,7 +134,7 @@ fn conventions(cx: &Context<'_>) -> Vec<Vec<Inline>> {
     if cx.m.equations.iter().any(|e| mentions(&cx.written(e), "log"))
         || cx.m.graph.iter().any(|(_, n)| is_log(&n.op))
     {
-        out.push(cx.say("`log` is the natural logarithm."));
+        out.push(words("log is the natural logarithm."));
     }
     out.extend(kinks(cx));
     out.extend(learned_here(cx));

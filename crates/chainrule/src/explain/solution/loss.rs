@@ -56,12 +56,14 @@ fn numbers(
 /// What is minimised, where it is more than the loss.
 fn objective(cx: &Context<'_>) -> Vec<Block> {
     let Some(o) = cx.m.objective.as_ref().filter(|o| o.said) else { return Vec::new() };
+    let at = cx.m.equations.iter().position(|e| e.node == o.node);
+    let label = at.map(|i| cx.label(i));
     let printed = cx.printer(&cx.m.graph, &cx.file.names).inside(o.node);
     if cx.file.value(o.node).is_none() {
         let formula = Formula::of(name(&o.shown)).equals(printed);
-        return vec![because(formula, words("minimised"))];
+        return vec![Block::Line(Line { label, formula, reason: words("minimised") })];
     }
-    forward::value(cx, &cx.file, o.node, &o.shown, &printed, None)
+    forward::value(cx, &cx.file, o.node, &o.shown, &printed, label)
 }
 
 /// A call of a function of the table, as its equation with the arguments put in.

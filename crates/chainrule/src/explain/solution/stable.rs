@@ -38,12 +38,12 @@ fn subtracts_max(e: &Expr) -> bool {
 }
 
 /// The argument's values for the first example, or made-up ones.
-fn scores(cx: &Context<'_>, call: NodeId) -> (Vec<f64>, String) {
+fn scores(cx: &Context<'_>, call: NodeId) -> (Vec<f64>, String, bool) {
     let arg = cx.m.graph[call].args[0];
     let shown = cx.name_of(arg).unwrap_or_else(|| "z".to_owned());
     match cx.file.of(arg, 0) {
-        Some(m) if (2..=10).contains(&m.data.len()) => (m.data.clone(), shown),
-        _ => (MADE_UP.to_vec(), shown),
+        Some(m) if (2..=10).contains(&m.data.len()) => (m.data.clone(), shown, true),
+        _ => (MADE_UP.to_vec(), shown, false),
     }
 }
 
@@ -52,7 +52,7 @@ fn column(values: &[f64]) -> Mat {
 }
 
 fn fold(cx: &Context<'_>, at: NodeId, function: &str) -> Block {
-    let (z, shown) = scores(cx, at);
+    let (z, shown, own) = scores(cx, at);
     let mut blocks = vec![
         Block::Words(cx.say(
             "`exp(z)` overflows f64 from z = 709.8 on (f32 from 88.8): ∞ / ∞ is not a number. Where \
@@ -64,7 +64,10 @@ fn fold(cx: &Context<'_>, at: NodeId, function: &str) -> Block {
              no `exp` exceeds 1, and the sum holds that 1: it lies between 1 and K, never 0, never ∞.",
         )),
     ];
-    blocks.extend(by_hand(cx, &z, &shown));
+    if !own {
+        blocks.push(Block::Words(words("With entries made up for it:")));
+    }
+    blocks.extend(by_hand(cx, &z, if own { &shown } else { "z" }));
     blocks.push(Block::Words(words(format!(
         "On numbers that really overflow, both forms computed as they stand (adding the same number to \
          every entry does not change {function}):"

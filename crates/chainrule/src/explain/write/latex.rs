@@ -4,6 +4,7 @@
 //! keep to ASCII and commands, so that every engine reads them.
 
 use chainrule_graph::syntax::latex::latex;
+use chainrule_graph::syntax::print::Style;
 
 use crate::explain::formula::Formula;
 use crate::explain::tree::{
@@ -52,15 +53,17 @@ pub(super) fn document(e: &Explanation) -> String {
     out + "\\end{document}\n"
 }
 
-const PREAMBLE: &str = "\\documentclass[answers,a4paper,11pt]{exam}
-\\usepackage[utf8]{inputenc}
-\\usepackage{amsmath,amssymb}
-\\unframedsolutions
-\\renewcommand{\\solutiontitle}{}
-\\allowdisplaybreaks
-\\setcounter{MaxMatrixCols}{20}
-\\setlength{\\parindent}{0pt}
-\\emergencystretch=3em
+const PREAMBLE: &str = r"\documentclass[answers,a4paper,11pt]{exam}
+\usepackage[utf8]{inputenc}
+\usepackage{amsmath,amssymb}
+\unframedsolutions
+\renewcommand{\solutiontitle}{}
+\allowdisplaybreaks
+\setcounter{MaxMatrixCols}{20}
+\setlength{\parindent}{0pt}
+\emergencystretch=3em
+\AtBeginDocument{\abovedisplayskip=5pt plus 2pt \belowdisplayskip=5pt plus 2pt
+  \abovedisplayshortskip=3pt \belowdisplayshortskip=3pt}
 ";
 
 fn blocks(all: &[Block], out: &mut String) {
@@ -94,9 +97,12 @@ fn line(l: &Line, out: &mut String) {
     }
 }
 
+/// Signs of a formula that keep to one line.
+const ONE_LINE: usize = 64;
+
 /// Sides below each other, joined at their relations; a result is framed.
 pub(super) fn sides(f: &Formula) -> String {
-    if f.rest.len() < 2 {
+    if f.rest.len() < 2 || f.text(Style::Unicode).chars().count() <= ONE_LINE {
         return framed(f, &f.latex());
     }
     let mut out = latex(&f.first);
@@ -125,7 +131,7 @@ fn inline(all: &[Inline]) -> String {
 
 fn table(t: &Table, out: &mut String) {
     let columns = "l".repeat(t.head.len());
-    let row = |cells: Vec<String>| format!("{} \\\\\n", cells.join(" & "));
+    let row = |cells: Vec<String>| format!("{} \\\\[2pt]\n", cells.join(" & "));
     out.push_str(&format!(
         "\\begin{{center}}\\small\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n"
     ));

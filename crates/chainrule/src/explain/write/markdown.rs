@@ -65,9 +65,9 @@ fn line(l: &Line, out: &mut String) {
 /// A line a side where there are several.
 fn aligned(f: &Formula) -> String {
     let body = super::latex::sides(f);
-    match f.rest.len() {
-        0 | 1 => super::latex::framed(f, &f.latex()),
-        _ => format!("\\begin{{aligned}}\n{body}\n\\end{{aligned}}"),
+    match body.contains('\n') {
+        false => body,
+        true => format!("\\begin{{aligned}}\n{body}\n\\end{{aligned}}"),
     }
 }
 
