@@ -174,6 +174,7 @@ fn a_batch_divides_by_m_once_and_in_no_adjoint() {
         "1/3·(",
         "1/m stands there, once, and in no δ",
         "the second index is the example",
+        "1/3·(1.38734 + 1.24115 + 0.0269571) + 0.1/2·(1² + (−1)² + 0.5² + 2²)",
     ] {
         assert!(all.contains(line), "{line}\n{all}");
     }
@@ -301,6 +302,19 @@ fn every_file_of_suite_and_examples_has_a_solution() {
         count += 1;
     }
     assert!(count > 60, "{count} files");
+}
+
+#[test]
+fn log_sum_exp_says_why_it_subtracts_its_maximum() {
+    let all = plain(&module("z := [1; 2]\ns = logsumexp(z)\n"));
+    for line in [
+        "Why logsumexp subtracts the largest entry of z",
+        "max(z) + log(sum(exp(z − max(z)))) ≈ 2.31326",
+        "[1001; 1002]  [∞; ∞]          ∞           [0.3679; 1]      1002",
+        "[−999; −998]  [0; 0]          −∞          [0.3679; 1]      −997.7",
+    ] {
+        assert!(all.contains(line), "{line}\n{all}");
+    }
 }
 
 #[test]

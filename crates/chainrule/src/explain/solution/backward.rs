@@ -24,7 +24,7 @@ pub(super) fn symbolic(cx: &Context<'_>) -> Vec<Block> {
     let Some((top, called)) = cx.loss() else { return Vec::new() };
     let own = steps(cx.m, top, &called).steps;
     let mut out: Vec<Block> =
-        own.iter().map(|s| symbolic_line(cx, s, &own, &called)).collect();
+        own.iter().map(|s| symbolic_line(cx, s, &own, (top, &called))).collect();
     if out.is_empty() {
         return vec![Block::Words(words("Nothing is learned: no gradient is needed."))];
     }
@@ -38,18 +38,23 @@ pub(super) fn symbolic(cx: &Context<'_>) -> Vec<Block> {
     out.extend(rewrites(cx));
     if cx.options.why {
         let sources: Vec<NodeId> = own.iter().map(|s| s.source).collect();
-        out.extend(rules::proofs(cx, &sources));
+        out.extend(rules::proofs(cx, &sources, &cx.m.graph.reachable(&[top])));
     }
     out
 }
 
 /// `δ2 = ∂L/∂z2 = ŷ − y`, or `∂L/∂W2 = δ2 a1ᵀ` framed.
-fn symbolic_line(cx: &Context<'_>, s: &Step, all: &[Step], top: &str) -> Block {
+fn symbolic_line(
+    cx: &Context<'_>,
+    s: &Step,
+    all: &[Step],
+    (node, top): (NodeId, &str),
+) -> Block {
     let lines: Vec<NodeId> = all.iter().map(|s| s.source).collect();
     let formula =
         Formula::of(name(&s.left)).equals(partial(top, &s.of)).equals(s.right.clone());
     let formula = if s.learned { formula.boxed() } else { formula };
-    because(formula, rules::reason(cx, s.source, &lines))
+    because(formula, rules::reason(cx, s.source, &lines, &cx.m.graph.reachable(&[node])))
 }
 
 /// The gradients of what is minimised, where it is more than the loss of one example.
@@ -74,8 +79,11 @@ fn over_examples(cx: &Context<'_>, own: &[Step]) -> Vec<Block> {
     let text = "Of what is minimised: the mean over the examples (1/m stands there, once, and in no δ) \
                 and what is added to it";
     let title = words(text);
-    let blocks =
-        all.iter().filter(same).map(|s| symbolic_line(cx, s, &all, &o.shown)).collect();
+    let blocks = all
+        .iter()
+        .filter(same)
+        .map(|s| symbolic_line(cx, s, &all, (o.node, &o.shown)))
+        .collect();
     vec![Block::Fold(Fold { level: Level::Brief, title, blocks })]
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Context<'a> {
     pub state: State,
     /// The file's own graph with the numbers of all its nodes.
     pub file: Worked,
+    owners: Vec<Option<usize>>,
 }
 
 impl<'a> Context<'a> {
@@ -48,7 +49,8 @@ impl<'a> Context<'a> {
         let file = Worked::new(m, m.graph.clone(), names, &state, round);
         let digits = options.digits.or(m.digits).unwrap_or(6) as usize;
         let symbols = m.symbols.iter().map(|s| s.shown.clone()).collect();
-        Ok(Self { m, options, digits, symbols, state, file })
+        let owners = owners(m);
+        Ok(Self { m, options, digits, symbols, state, file, owners })
     }
 
     pub(super) fn level(&self) -> Level {
@@ -183,11 +185,24 @@ impl<'a> Context<'a> {
 
     /// Which equation a node belongs to: the first that needs it.
     pub(super) fn owner(&self, n: NodeId) -> Option<usize> {
-        self.m
-            .equations
-            .iter()
-            .position(|e| e.node == n || self.m.graph.reachable(&[e.node])[n.0 as usize])
+        self.owners.get(n.0 as usize).copied().flatten()
     }
+}
+
+/// For each node the first equation that needs it.
+fn owners(m: &Module) -> Vec<Option<usize>> {
+    let mut out = vec![None; m.graph.len()];
+    for (i, e) in m.equations.iter().enumerate() {
+        let mut open = vec![e.node];
+        while let Some(n) = open.pop() {
+            let place = &mut out[n.0 as usize];
+            if place.is_none() {
+                *place = Some(i);
+                open.extend(&m.graph[n].args);
+            }
+        }
+    }
+    out
 }
 
 /// One matrix of a value: examples side by side.

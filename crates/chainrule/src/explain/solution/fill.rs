@@ -379,6 +379,13 @@ impl Entry<'_> {
         square.then(|| node.args[0])
     }
 
+    /// a of (√a)².
+    fn root_squared(&self, x: NodeId, y: NodeId) -> Option<NodeId> {
+        let graph = &self.fill.w.graph;
+        let root = graph[x].op == Op::Unary(Unary::Sqrt) && !self.fill.leaf(x);
+        (root && graph.constant(y) == Some(2.0)).then(|| graph[x].args[0])
+    }
+
     fn function(
         &self,
         f: FuncId,
@@ -494,6 +501,9 @@ impl Entry<'_> {
             Binary::Pow => BinaryOp::Pow,
             _ => return None,
         };
+        if let (BinaryOp::Pow, Some(square)) = (sign, self.root_squared(x, y)) {
+            return self.factor(square, at, first);
+        }
         let left = self.factor(x, at, first && sign != BinaryOp::Pow)?;
         let right = self.factor(y, at, false)?;
         let tight = |e: Expr, loose: bool| match e.kind {

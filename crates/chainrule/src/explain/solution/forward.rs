@@ -66,7 +66,12 @@ fn numbered(
         let reason = cx.summary(called, &m);
         return vec![Block::Line(Line { label, formula, reason })];
     }
-    for side in fill.whole(n, printed) {
+    let mut sides = fill.whole(n, printed);
+    if sides.is_empty() && m.is_scalar() {
+        // A number over several examples: its calculation adds them up.
+        sides = fill.entry(n, 0, (0, 0));
+    }
+    for side in sides {
         formula = formula.equals(side);
     }
     formula = cx.valued(formula, &m);

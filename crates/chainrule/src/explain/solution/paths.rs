@@ -6,6 +6,7 @@
 
 use chainrule_graph::graph::{NodeId, Op};
 use chainrule_graph::locals::{Factor, Locals, locals};
+use chainrule_graph::module::Equation;
 use chainrule_graph::syntax::ast::{BinaryOp, Expr, ExprKind};
 
 use super::context::Context;
@@ -51,7 +52,10 @@ impl<'a> Paths<'a> {
     /// The ways to a symbol's node in the file's own graph.
     pub(super) fn to(&self, symbol: NodeId) -> Option<Ways> {
         let mut found = Vec::new();
-        self.walk(self.top, symbol, &mut Vec::new(), &mut found);
+        let leads =
+            |e: &Equation| self.cx.m.graph.reachable(&[e.node])[symbol.0 as usize];
+        let leads: Vec<bool> = self.cx.m.equations.iter().map(leads).collect();
+        self.walk(self.top, (symbol, &leads), &mut Vec::new(), &mut found);
         // One equation alone has no path to write down.
         let short = found.iter().all(|way| way.len() == 1);
         if short || found.len() > MOST_PATHS {
@@ -78,7 +82,7 @@ impl<'a> Paths<'a> {
     fn walk(
         &self,
         equation: usize,
-        symbol: NodeId,
+        (symbol, leads): (NodeId, &[bool]),
         way: &mut Vec<Factor>,
         found: &mut Vec<Vec<Factor>>,
     ) {
@@ -92,7 +96,10 @@ impl<'a> Paths<'a> {
             } else if let Some(next) =
                 self.cx.m.equations.iter().position(|e| e.node == f.by)
             {
-                self.walk(next, symbol, way, found);
+                // What does not depend on the symbol is no way to it.
+                if leads[next] {
+                    self.walk(next, (symbol, leads), way, found);
+                }
             }
             way.pop();
         }

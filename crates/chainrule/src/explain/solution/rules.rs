@@ -193,13 +193,15 @@ pub(super) const RULES: &[Differential] = &[
     },
 ];
 
-/// Where a value is used: by which rule, in which equation. Each pair once.
+/// Where a value is used on the way to what is differentiated: by which rule, in which equation. Each
+/// pair once.
 pub(super) fn uses(
     cx: &Context<'_>,
     source: NodeId,
+    below: &[bool],
 ) -> Vec<(&'static Differential, usize)> {
     let mut out: Vec<(&'static Differential, usize)> = Vec::new();
-    for (user, node) in cx.m.graph.iter() {
+    for (user, node) in cx.m.graph.iter().filter(|(id, _)| below[id.0 as usize]) {
         for (k, _) in node.args.iter().enumerate().filter(|(_, a)| **a == source) {
             let rule = RULES.iter().find(|r| (r.fits)(cx, user, k));
             let (Some(rule), Some(e)) = (rule, cx.owner(user)) else { continue };
@@ -213,13 +215,18 @@ pub(super) fn uses(
 
 /// "left factor of a product in (3)"; through equations that have no line of their own the way goes on
 /// to the next that has.
-pub(super) fn reason(cx: &Context<'_>, source: NodeId, lines: &[NodeId]) -> Vec<Inline> {
-    let mut all = uses(cx, source);
+pub(super) fn reason(
+    cx: &Context<'_>,
+    source: NodeId,
+    lines: &[NodeId],
+    below: &[bool],
+) -> Vec<Inline> {
+    let mut all = uses(cx, source, below);
     let mut next = 0;
     while let Some((_, e)) = all.get(next).copied() {
         let node = cx.m.equations[e].node;
         if node != source && !lines.contains(&node) && all.len() < 4 {
-            for found in uses(cx, node) {
+            for found in uses(cx, node, below) {
                 if !all.iter().any(|(r, at)| r.name == found.0.name && *at == found.1) {
                     all.push(found);
                 }
@@ -238,9 +245,13 @@ pub(super) fn reason(cx: &Context<'_>, source: NodeId, lines: &[NodeId]) -> Vec<
 }
 
 /// `--why`: every rule that the sources are differentiated by, with its proof.
-pub(super) fn proofs(cx: &Context<'_>, sources: &[NodeId]) -> Option<Block> {
+pub(super) fn proofs(
+    cx: &Context<'_>,
+    sources: &[NodeId],
+    below: &[bool],
+) -> Option<Block> {
     let used: Vec<&str> =
-        sources.iter().flat_map(|s| uses(cx, *s)).map(|(r, _)| r.name).collect();
+        sources.iter().flat_map(|s| uses(cx, *s, below)).map(|(r, _)| r.name).collect();
     let mut blocks = Vec::new();
     for rule in RULES.iter().filter(|r| used.contains(&r.name)) {
         let title = [words(format!("{}: ", rule.name)), cx.say(rule.says)].concat();
