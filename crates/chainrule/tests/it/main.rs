@@ -7,6 +7,7 @@ mod curves;
 mod denormals;
 mod differences;
 mod exams;
+mod explained;
 mod export;
 mod functions;
 mod generated;
