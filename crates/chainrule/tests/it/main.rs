@@ -1,6 +1,7 @@
 //! Tests of the library through its public face, one module a kind.
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
+mod cache;
 mod common;
 mod differences;
 mod exams;
@@ -10,6 +11,8 @@ mod generated;
 mod golden;
 mod mutations;
 mod outside;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod planned;
 mod python;
 mod random;
