@@ -4,6 +4,7 @@
 //! own, which is looked at afterwards.
 
 mod bad_input;
+mod cache;
 mod check;
 mod compare;
 mod diagnose;

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr, reason = "a run says how much it tried")]
 
 mod ask;
+mod cache;
 mod checkpoint;
 mod engine;
 mod equations;
@@ -21,7 +22,7 @@ const FEW: usize = 64 << 20;
 /// A test a format; `make fuzz TARGET=csv` picks by the first word.
 mod targets {
     use super::engine::run;
-    use super::{ask, checkpoint, equations, model, tables};
+    use super::{ask, cache, checkpoint, equations, model, tables};
 
     #[test]
     fn chain_files_are_explained_or_refused() {
@@ -61,6 +62,11 @@ mod targets {
     #[test]
     fn model_files_predict_or_are_refused() {
         run(model::model());
+    }
+
+    #[test]
+    fn cache_is_read_or_refused() {
+        run(cache::cache());
     }
 
     #[test]

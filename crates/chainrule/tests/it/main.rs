@@ -1,6 +1,7 @@
 //! Tests of the library through its public face, one module a kind.
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
+mod cache;
 mod clock;
 mod common;
 mod curves;
@@ -14,6 +15,8 @@ mod generated;
 mod golden;
 mod mutations;
 mod outside;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod planned;
 mod python;
 mod random;
