@@ -3,11 +3,13 @@
 
 pub mod check;
 pub mod data;
+pub mod draw;
 mod error;
 pub mod explain;
 pub mod export;
 pub mod init;
 pub mod limits;
+pub mod mark;
 pub mod memory;
 pub mod metrics;
 pub mod model;

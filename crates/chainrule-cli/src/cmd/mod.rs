@@ -4,11 +4,14 @@ mod ascii;
 mod begin;
 mod check;
 mod completions;
+mod draw;
 mod evaluate;
 mod explain;
 mod export;
+mod fmt;
 mod functions;
 mod man;
+mod mark;
 mod new;
 mod optimizers;
 mod overrides;
@@ -40,6 +43,8 @@ pub(crate) enum Command {
     Check(check::Args),
     /// Explain a file: shapes, gradients, values; or answer single questions
     Explain(explain::Args),
+    /// Mark somebody's answers line by line
+    Mark(mark::Args),
     /// Train a file's network on the data that it names
     Train(train::Args),
     /// Do a run again and say whether it came out equal
@@ -52,6 +57,10 @@ pub(crate) enum Command {
     Export(export::Args),
     /// List the steps of the planned program
     Plan(plan::Args),
+    /// Draw the network: SVG, PNG, or in the terminal
+    Draw(draw::Args),
+    /// Spell a file in Unicode, ASCII or LaTeX
+    Fmt(fmt::Args),
     /// Write a file to begin with
     New(new::Args),
     /// List the activations, losses and other functions, each as an equation
@@ -69,12 +78,15 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
     match command {
         Command::Check(args) => check::run(&args, screen),
         Command::Explain(args) => explain::run(&args, screen),
+        Command::Mark(args) => mark::run(&args, screen),
         Command::Train(args) => train::run(&args, screen),
         Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
         Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
+        Command::Draw(args) => draw::run(&args, screen),
+        Command::Fmt(args) => fmt::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),
         Command::Optimizers(args) => optimizers::run(&args, screen),

@@ -5,10 +5,13 @@
 
 mod bad_input;
 mod check;
+mod draw;
 mod explain;
 mod export;
+mod fmt;
 mod listing;
 mod lost;
+mod mark;
 mod new;
 mod output;
 mod plan;

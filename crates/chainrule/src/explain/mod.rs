@@ -8,9 +8,9 @@ mod derivation;
 mod entries;
 mod json;
 mod masks;
-mod question;
+pub(crate) mod question;
 mod rows;
-mod state;
+pub(crate) mod state;
 
 pub use answer::gradients_hold;
 pub use derivation::{Line, derivation};

@@ -5,6 +5,7 @@
 //! long: docs/fuzzing.md.
 #![allow(clippy::print_stderr, reason = "a run says how much it tried")]
 
+mod answers;
 mod ask;
 mod checkpoint;
 mod engine;
@@ -21,7 +22,7 @@ const FEW: usize = 64 << 20;
 /// A test a format; `make fuzz TARGET=csv` picks by the first word.
 mod targets {
     use super::engine::run;
-    use super::{ask, checkpoint, equations, model, tables};
+    use super::{answers, ask, checkpoint, equations, model, tables};
 
     #[test]
     fn chain_files_are_explained_or_refused() {
@@ -31,6 +32,11 @@ mod targets {
     #[test]
     fn ask_gets_an_answer_or_a_refusal() {
         run(ask::questions());
+    }
+
+    #[test]
+    fn answers_are_marked_or_refused() {
+        run(answers::answers());
     }
 
     #[test]

@@ -3,11 +3,13 @@
 
 mod common;
 mod differences;
+mod drawing;
 mod exams;
 mod export;
 mod functions;
 mod generated;
 mod golden;
+mod marking;
 mod mutations;
 mod outside;
 mod planned;
