@@ -5,6 +5,7 @@ pub mod check;
 pub mod data;
 pub mod draw;
 mod error;
+pub mod exam;
 pub mod explain;
 pub mod export;
 pub mod init;

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod draw;
 mod evaluate;
+mod exam;
 mod explain;
 mod export;
 mod fmt;
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Export(export::Args),
     /// List the steps of the planned program
     Plan(plan::Args),
+    /// Make exercises of a worked example: other numbers, sheets, a Moodle quiz
+    Exam(exam::Args),
     /// Draw the network: SVG, PNG, or in the terminal
     Draw(draw::Args),
     /// Spell a file in Unicode, ASCII or LaTeX
@@ -85,6 +88,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Evaluate(args) => evaluate::run(&args, screen),
         Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
+        Command::Exam(args) => exam::run(&args, screen),
         Command::Draw(args) => draw::run(&args, screen),
         Command::Fmt(args) => fmt::run(&args, screen),
         Command::New(args) => new::run(&args, screen),

@@ -6,6 +6,7 @@
 mod bad_input;
 mod check;
 mod draw;
+mod exam;
 mod explain;
 mod export;
 mod fmt;

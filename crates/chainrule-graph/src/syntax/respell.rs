@@ -11,7 +11,7 @@ use super::ast::{Expr, ExprKind, File, StatementKind};
 use super::greek::ascii;
 use super::latex;
 use super::lexer::lex;
-use super::names::{RESERVED, WORDS};
+use super::names::{RESERVED, WORDS, canonical};
 use super::parse;
 use super::print::{Style, print_file};
 use super::regroup::regrouped;
@@ -301,7 +301,7 @@ impl<'a> Writer<'a> {
         match self.spelling {
             Spelling::Unicode => ident.key.clone(),
             Spelling::Ascii if ident.key == "ℝ" => "R".to_owned(),
-            Spelling::Ascii => ascii(&ident.key),
+            Spelling::Ascii => same_name(ascii(&ident.key), &ident.key),
             Spelling::Latex => self.latex_name(tokens, i, &ident.key),
         }
     }
@@ -315,7 +315,7 @@ impl<'a> Writer<'a> {
         match () {
             () if called && known && letters > 1 => latex::upright(key),
             () if letters > 1 && own.is_ascii() => own.to_owned(),
-            () => latex::symbol(key),
+            () => same_name(latex::symbol(key), key),
         }
     }
 
@@ -398,6 +398,11 @@ impl<'a> Writer<'a> {
             (None, _) => sym.to_owned(),
         }
     }
+}
+
+/// The spelling, if it reads back as the name; else the name as it is.
+fn same_name(spelled: String, key: &str) -> String {
+    if canonical(&spelled) == key || key == "𝟏" { spelled } else { key.to_owned() }
 }
 
 /// Whether a `×` or `x` stands in a shape: behind a colon or `∈`, before any `=` or `~`.

@@ -1,7 +1,7 @@
 //! The network of a file as a picture: boxes, lines and labels with their places.
 //!
 //! In: a checked module and its text. Out: a [`Drawing`] of plain data, layers from left to right;
-//! [`svg`] and [`text`] write it, the feature `png` paints it. Invariants: no two boxes or labels
+//! [`svg()`] and [`text()`] write it, the feature `png` paints it. Invariants: no two boxes or labels
 //! overlap, no line runs through a box or a label, and the same file gives the same picture.
 //! Deliberately absent: colours in the data, fonts, the size of a screen.
 

@@ -33,21 +33,27 @@ pub(super) fn network(m: &Module, source: &str) -> Vec<Part> {
         // `a_0 = x` is another name for a value that has its box.
         if !out.at.contains_key(&e.node) && !matches!(m.graph[e.node].op, Op::Symbol(_)) {
             let kind = match () {
-                () if m.objective.as_ref().is_some_and(|o| o.node == e.node) => {
-                    Kind::Objective
-                }
+                () if is_objective(m, e.node) => Kind::Objective,
                 () if m.output == Some(e.node) => Kind::Output,
                 () => Kind::Equation,
             };
             out.equation(kind, &e.shown, &e.text, e.node);
         }
     }
-    if let Some(o) = m.objective.as_ref().filter(|o| !out.at.contains_key(&o.node)) {
-        let said = o.span.of(source).trim_start_matches("minimize").trim();
+    let said = m.objective.as_ref().filter(|o| o.said);
+    if let Some(o) = said.filter(|o| !out.at.contains_key(&o.node)) {
+        let said = o.span.of(source).trim_start_matches(char::is_alphabetic);
+        let said = said.trim_start_matches(':').trim();
         let text = said.split_once('=').map_or(said, |(_, right)| right.trim());
         out.equation(Kind::Objective, &o.shown, &text.replace('\n', " "), o.node);
     }
     used(out.parts)
+}
+
+/// What is minimised; where no line says so, the loss whose mean is taken.
+fn is_objective(m: &Module, node: NodeId) -> bool {
+    let Some(o) = &m.objective else { return false };
+    o.node == node || !o.said && o.loss == Some(node)
 }
 
 /// Without data that nothing uses.
@@ -75,10 +81,10 @@ fn used(parts: Vec<Part>) -> Vec<Part> {
 /// What is learned, and single numbers, stand in the boxes that use them. Where nothing says what
 /// is learned, the symbol that a matrix of the file is applied to is taken for data.
 fn is_learned(m: &Module, s: &Symbol) -> bool {
-    let data = matches!(s.role, Role::Input | Role::Target)
-        || s.each
-        || m.bare && !m.chosen && is_applied_to(m, s);
-    s.role == Role::Param || !data && (m.trainable.contains(&s.id) || s.shape.is_scalar())
+    let trained = m.trainable.contains(&s.id);
+    let guessed = m.bare && if m.chosen { !trained } else { is_applied_to(m, s) };
+    let data = matches!(s.role, Role::Input | Role::Target) || s.each || guessed;
+    s.role == Role::Param || !data && (trained || s.shape.is_scalar())
 }
 
 /// The x of `W x`; in `rows` that of `x W`.
@@ -144,6 +150,7 @@ impl Parts<'_> {
     fn below(&self, node: NodeId) -> (Vec<usize>, Vec<String>) {
         let g = &self.m.graph;
         let (mut uses, mut learned) = (Vec::new(), Vec::new());
+        let mut numbers: Vec<&str> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut open: Vec<NodeId> = g[node].args.iter().rev().copied().collect();
         while let Some(n) = open.pop() {
@@ -154,10 +161,17 @@ impl Parts<'_> {
                 uses.push(*at);
             } else if let Op::Symbol(id) = g[n].op {
                 let s = &self.m.symbols[id.0 as usize];
-                learned.push(format!("{} : {}", s.shown, self.shape(&s.shape)));
+                if s.shape.is_scalar() {
+                    numbers.push(&s.key);
+                } else {
+                    learned.push(format!("{} : {}", s.key, self.shape(&s.shape)));
+                }
             } else {
                 open.extend(g[n].args.iter().rev());
             }
+        }
+        if !numbers.is_empty() {
+            learned.push(cut(&numbers.join(", ")));
         }
         (uses, learned)
     }

@@ -318,13 +318,20 @@ impl Placing<'_> {
                 let mut uses: Vec<usize> = self.parts[i].uses.clone();
                 uses.sort_by_key(|s| self.exit(lanes, layer - 1, *s));
                 let n = uses.len() as i32;
-                let straight = |s: usize| {
-                    let y = self.exit(lanes, layer - 1, s);
-                    (y - (area.y + area.h / 2)).abs() <= 1
-                };
-                let port = |(k, s): (usize, usize)| match n == 1 && straight(s) {
-                    true => (s, self.exit(lanes, layer - 1, s)),
-                    false => (s, area.y + area.h * (k as i32 + 1) / (n + 1)),
+                let center = area.y + area.h / 2;
+                let straight =
+                    |s: &usize| (self.exit(lanes, layer - 1, *s) - center).abs() <= 1;
+                // The value that arrives level keeps its height, the others stand round it.
+                let level = uses
+                    .iter()
+                    .position(straight)
+                    .map(|at| (at, self.exit(lanes, layer - 1, uses[at])));
+                let apart = (area.h / 2 - 2) / n.max(1);
+                let port = |(k, s): (usize, usize)| match level {
+                    Some((at, y)) if n == 1 || apart * 2 >= self.m.track => {
+                        (s, y + (k as i32 - at as i32) * apart)
+                    }
+                    _ => (s, area.y + area.h * (k as i32 + 1) / (n + 1)),
                 };
                 uses.into_iter().enumerate().map(port).collect()
             }

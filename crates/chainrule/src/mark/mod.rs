@@ -1,7 +1,7 @@
 //! Marks somebody's answers line by line.
 //!
 //! In: a file of equations and the text of answers, `Q = value or formula (2 points)` a line, Q as
-//! in `--ask`. Out: a [`Marked`] of plain data; [`text`], [`html`] and [`json`] write it. A value is
+//! in `--ask`. Out: a [`Marked`] of plain data; [`text()`], [`html()`] and [`json()`] write it. A value is
 //! right up to half a unit of its last digit; a formula is held against the right one by value at
 //! random points; what is wrong is calculated again from somebody's own earlier lines before it is
 //! called wrong. Invariant: a line that cannot be read does not stop the others.

@@ -5,6 +5,7 @@ mod common;
 mod differences;
 mod drawing;
 mod exams;
+mod exercises;
 mod export;
 mod functions;
 mod generated;
