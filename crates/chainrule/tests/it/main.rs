@@ -7,12 +7,15 @@ mod common;
 mod curves;
 mod denormals;
 mod differences;
+mod drawing;
 mod exams;
+mod exercises;
 mod explained;
 mod export;
 mod functions;
 mod generated;
 mod golden;
+mod marking;
 mod mutations;
 mod outside;
 #[cfg(feature = "parquet")]
