@@ -42,6 +42,7 @@ mod native;
 #[path = "no_native.rs"]
 mod native;
 pub mod pages;
+mod place;
 mod program;
 mod real;
 mod reduce;

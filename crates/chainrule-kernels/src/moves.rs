@@ -189,8 +189,13 @@ impl<T: Forms> Part<T> for Gather {
 
     unsafe fn run(&self, base: Base<T>, _: Isa, inputs: &Inputs<'_, T>) {
         let source = inputs.sources.source(self.source);
-        for (i, &row) in inputs.rows[self.first..][..self.rows].iter().enumerate() {
-            let row = &source[row as usize * self.cols..][..self.cols];
+        let rows = &inputs.rows[self.first..][..self.rows];
+        let row = |&row: &u32| &source[row as usize * self.cols..][..self.cols];
+        let ahead = (AHEAD / (self.cols * size_of::<T>()).max(1)).max(1);
+        rows.iter().take(ahead).map(row).for_each(expect);
+        for (i, at) in rows.iter().enumerate() {
+            rows.get(i + ahead).map(row).into_iter().for_each(expect);
+            let row = row(at);
             // SAFETY: i < rows; the arena is another slice.
             unsafe {
                 let to = base.at(self.dst.down(i).offset);
@@ -198,6 +203,22 @@ impl<T: Forms> Part<T> for Gather {
             }
         }
     }
+}
+
+/// Bytes that are asked of memory ahead of the row that is copied: rows lie anywhere, and a
+/// row's first lines would be waited for one after the other.
+const AHEAD: usize = 8 * 1024;
+
+/// Asks for a row that will be read soon.
+fn expect<T>(row: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.chunks((64 / size_of::<T>()).max(1)) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint about memory that is there.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
 }
 
 /// dst = src, rows × cols.

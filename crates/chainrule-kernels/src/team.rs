@@ -9,13 +9,16 @@
 //!
 //! Deliberately absent: queues, futures, work stealing, affinity. Steps last 3 to 500 µs,
 //! so members spin for a few µs after a job and then park; where there are more members
-//! than processors they hardly spin.
+//! than processors they hardly spin. A member that finds itself on the caller's processor
+//! after a long wait goes to another ([`crate::place`]).
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
+
+use crate::place;
 
 /// How long a member looks for the next job before it parks, in turns of a pause.
 const SPINS: u32 = 4_000;
@@ -35,12 +38,15 @@ pub(crate) struct Barrier {
     arrived: AtomicUsize,
     round: AtomicUsize,
     broken: AtomicBool,
+    /// Whether a wait outlasted its spinning.
+    long: AtomicBool,
 }
 
 impl Barrier {
     fn new(parts: usize, spins: u32) -> Barrier {
         let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Barrier { parts, spins, arrived, round, broken: AtomicBool::new(false) }
+        let (broken, long) = (AtomicBool::new(false), AtomicBool::new(false));
+        Barrier { parts, spins, arrived, round, broken, long }
     }
 
     /// Returns when all parts are here; what they wrote before is seen after.
@@ -54,15 +60,18 @@ impl Barrier {
             self.round.store(round + 1, Ordering::Release);
             return;
         }
-        spin_until(self.spins, || {
+        let long = spin_until(self.spins, || {
             assert!(!self.broken.load(Ordering::Relaxed), "another part has failed");
             self.round.load(Ordering::Acquire) != round
         });
+        if long {
+            self.long.store(true, Ordering::Relaxed);
+        }
     }
 }
 
-/// Looks again and again, and lets others run once that has taken a while.
-fn spin_until(spins: u32, mut done: impl FnMut() -> bool) {
+/// Looks again and again, and lets others run once that has taken a while: then true.
+fn spin_until(spins: u32, mut done: impl FnMut() -> bool) -> bool {
     let mut turns = 0;
     while !done() {
         if turns < spins {
@@ -72,6 +81,7 @@ fn spin_until(spins: u32, mut done: impl FnMut() -> bool) {
             thread::yield_now();
         }
     }
+    turns == spins
 }
 
 /// One call of [`Team::run`], on the caller's stack.
@@ -90,6 +100,8 @@ struct Shared {
     asleep: AtomicUsize,
     stop: AtomicBool,
     spins: u32,
+    /// The processor that members are to leave, plus 1; 0 for none.
+    taken: AtomicUsize,
 }
 
 /// A team of threads that run the parts of one job together. See the module's words.
@@ -121,6 +133,7 @@ impl Team {
             asleep: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             spins: if enough { SPINS } else { FEW_SPINS },
+            taken: AtomicUsize::new(0),
         });
         let members = (1..threads).map_while(|part| member(&shared, part)).collect();
         Team { shared, members, one_at_a_time: Mutex::new(()), worth: WORTH }
@@ -163,7 +176,8 @@ impl Team {
         self.publish(&job, parts);
         run_part(&job, 0);
         let done = || job.done.load(Ordering::Acquire) >= parts;
-        spin_until(self.shared.spins, done);
+        let long = spin_until(self.shared.spins, done);
+        self.shared.claim(long || job.barrier.long.load(Ordering::Relaxed));
         drop(turn);
         let first = job.panic.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(payload) = first {
@@ -191,8 +205,19 @@ impl Team {
         shared.job.store(job, Ordering::Relaxed);
         shared.ticket.store(number << 32 | parts as u64, Ordering::SeqCst);
         if shared.asleep.load(Ordering::SeqCst) > 0 {
+            shared.claim(true);
             let wanted = self.members.iter().take(parts - 1);
             wanted.for_each(|(member, _)| member.unpark());
+        }
+    }
+}
+
+impl Shared {
+    /// Tells members whether to stay off the caller's processor.
+    fn claim(&self, crowded: bool) {
+        let taken = if crowded { place::processor().map_or(0, |p| p + 1) } else { 0 };
+        if self.taken.load(Ordering::Relaxed) != taken {
+            self.taken.store(taken, Ordering::Relaxed);
         }
     }
 }
@@ -228,6 +253,9 @@ fn live(shared: &Shared, part: usize) {
         }
         seen = ticket >> 32;
         if part < (ticket & 0xFFFF_FFFF) as usize {
+            if let Some(taken) = shared.taken.load(Ordering::Relaxed).checked_sub(1) {
+                place::leave(taken);
+            }
             let job = shared.job.load(Ordering::Relaxed);
             // SAFETY: the ticket was stored after the job, and the job's caller waits
             // until this part, which nobody else does, is done.

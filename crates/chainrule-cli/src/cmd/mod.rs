@@ -3,7 +3,9 @@
 mod ascii;
 mod begin;
 mod check;
+mod compare;
 mod completions;
+mod diagnose;
 mod draw;
 mod evaluate;
 mod exam;
@@ -48,12 +50,16 @@ pub(crate) enum Command {
     Mark(mark::Args),
     /// Train a file's network on the data that it names
     Train(train::Args),
+    /// Train a file in many ways and hold them side by side
+    Compare(compare::Args),
     /// Do a run again and say whether it came out equal
     Rerun(rerun::Args),
     /// Predict rows with a trained model, as CSV
     Predict(predict::Args),
     /// Measure a trained model on rows whose answer is known
     Evaluate(evaluate::Args),
+    /// Diagnose a finished run or the log of any program; match curves with learning rates
+    Diagnose(diagnose::Args),
     /// Write a trained model in a format of others: weights, ONNX, CSV, equations
     Export(export::Args),
     /// List the steps of the planned program
@@ -83,9 +89,11 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Explain(args) => explain::run(&args, screen),
         Command::Mark(args) => mark::run(&args, screen),
         Command::Train(args) => train::run(&args, screen),
+        Command::Compare(args) => compare::run(&args, screen),
         Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),
+        Command::Diagnose(args) => diagnose::run(&args, screen),
         Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
         Command::Exam(args) => exam::run(&args, screen),

@@ -5,6 +5,8 @@
 
 mod bad_input;
 mod check;
+mod compare;
+mod diagnose;
 mod draw;
 mod exam;
 mod explain;

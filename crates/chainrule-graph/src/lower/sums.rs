@@ -549,7 +549,8 @@ pub fn children(e: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// The parts of an expression, to be changed.
+/// The direct parts of an expression, to be changed.
+#[must_use]
 pub fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
     match &mut e.kind {
         ExprKind::Number(..) | ExprKind::Name(_) | ExprKind::Error => Vec::new(),

@@ -83,7 +83,16 @@ pub fn latex(e: &Expr) -> String {
             format!("\\sum_{{{low}}}{high} {}", latex(body))
         }
         ExprKind::Cases(v, c, o) => cases(v, c, o),
-        ExprKind::Element(x, index) => format!("{}_{{{}}}", base(x), indices(index)),
+        ExprKind::Element(x, index) => {
+            // An index of its own already: (z1)[2], not a second one below it.
+            let whole = match &x.kind {
+                ExprKind::Name(n) if super::indexed(&n.key) => {
+                    format!("{{\\left({}\\right)}}", latex(x))
+                }
+                _ => base(x),
+            };
+            format!("{whole}_{{{}}}", indices(index))
+        }
         ExprKind::Matrix(rows) => {
             let rows: Vec<String> = rows.iter().map(|r| row(r)).collect();
             format!("\\begin{{bmatrix}}{}\\end{{bmatrix}}", rows.join(" \\\\ "))
@@ -166,6 +175,9 @@ fn bare(e: &Expr) -> String {
 }
 
 fn number(text: &str) -> String {
+    if matches!(text, "∞" | "NaN") {
+        return if text == "∞" { "\\infty" } else { "\\mathrm{NaN}" }.to_string();
+    }
     match text.split_once(['e', 'E']) {
         Some((m, p)) => format!("{m} \\cdot 10^{{{}}}", p.trim_start_matches('+')),
         None => text.to_string(),
@@ -242,6 +254,13 @@ fn single_accent(letters: &str) -> bool {
 
 /// A canonical name: letter, accent, index, layer mark.
 fn name(key: &str) -> String {
+    if let Some((top, by)) = super::partial(key) {
+        let (top, by) = (latex(&top), latex(&by));
+        return format!("\\frac{{\\partial {top}}}{{\\partial {by}}}");
+    }
+    if key == "…" {
+        return "\\dots".to_string();
+    }
     let (key, mark) = match key.split_once('^') {
         Some((k, m)) => (k, format!("^{{{}}}", m.trim_matches(['{', '}']))),
         None => (key, String::new()),

@@ -23,6 +23,7 @@ pub mod latex;
 mod latex_tests;
 mod lexer;
 mod lines;
+pub mod mathml;
 mod names;
 pub(crate) mod nearest;
 mod parser;
@@ -95,6 +96,20 @@ pub fn parse_expression(
     is_function: &dyn Fn(&str) -> bool,
 ) -> (ast::Expr, Vec<Diagnostic>) {
     expression(text, is_function, false)
+}
+
+/// The two sides of a name such as `∂L/∂W1`, which is how a derivative is called in a solution (no
+/// name of a file has that sign).
+#[must_use]
+pub fn partial(key: &str) -> Option<(ast::Expr, ast::Expr)> {
+    let (top, by) = key.strip_prefix('∂')?.split_once("/∂")?;
+    let side = |text: &str| parse_expression(text, &|_| false).0;
+    Some((side(top), side(by)))
+}
+
+/// Whether a name is written with an index of its own, as `W1` is.
+pub(crate) fn indexed(key: &str) -> bool {
+    key.contains('_') || key.chars().any(|c| c.is_ascii_digit())
 }
 
 /// Reads the call of an optimiser as the `train:` line is read: a name before a bracket is a call.

@@ -14,7 +14,7 @@
 
 mod columns;
 mod encode;
-mod fields;
+pub(crate) mod fields;
 mod files;
 mod idx;
 mod inspect;

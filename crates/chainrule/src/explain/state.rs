@@ -165,6 +165,26 @@ impl<'a> Stepper<'a> {
         t: usize,
         given: &BTreeMap<SymId, Mat>,
     ) -> Result<(), Diagnostic> {
+        let all = self.gradients_with(state, given)?;
+        for (k, (_, g)) in all.into_iter().enumerate() {
+            self.update(state, k, g, t)?;
+        }
+        Ok(())
+    }
+
+    /// What the next step moves along: the gradients, clipped and rounded.
+    pub(crate) fn gradients_at(
+        &self,
+        state: &State,
+    ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
+        self.gradients_with(state, &BTreeMap::new())
+    }
+
+    fn gradients_with(
+        &self,
+        state: &State,
+        given: &BTreeMap<SymId, Mat>,
+    ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
         let roots: Vec<NodeId> = self.gradients.iter().map(|(_, n)| *n).collect();
         let values = eval_roots(&self.graph, &state.env(self.m), &roots);
         let grads: Option<Vec<Mat>> = self
@@ -177,11 +197,32 @@ impl<'a> Stepper<'a> {
             .collect();
         let Some(mut grads) = grads else { return Err(self.missing(state)) };
         clip(&mut grads, self.clip);
-        for (k, g) in grads.iter().enumerate() {
-            let g = rounded(g.clone(), self.round);
-            self.update(state, k, g, t)?;
-        }
-        Ok(())
+        let all = self.gradients.iter().zip(grads);
+        Ok(all.map(|((id, _), g)| (*id, rounded(g, self.round))).collect())
+    }
+
+    /// The arguments of the k-th symbol's rule at step t, schedules worked out.
+    pub(crate) fn arguments(&self, k: usize, t: usize) -> Vec<(String, f64)> {
+        let rule = &self.rules[k];
+        let mut env = Env { examples: 1, ..Env::default() };
+        let clock = [0.0, 0.0, t as f64, t as f64, self.total as f64, 1.0];
+        let slot = |v: f64| Value::Shared(Mat::scalar(v));
+        env.slots.extend(SLOTS.into_iter().zip(clock.map(slot)));
+        let roots: Vec<NodeId> = rule.arguments.iter().map(|a| a.1).collect();
+        let values = eval_roots(&rule.graph, &env, &roots);
+        let value = |n: NodeId| values[n.0 as usize].as_ref().map(|v| v.of(0).data[0]);
+        let all = rule.arguments.iter();
+        all.filter_map(|(name, n)| Some((name.clone(), value(*n)?))).collect()
+    }
+
+    /// The start of each state of the k-th symbol's rule.
+    pub(crate) fn starts(&self, k: usize) -> Vec<(String, f64)> {
+        self.rules[k].states.iter().map(|(name, _, v)| (name.clone(), *v)).collect()
+    }
+
+    /// The largest common norm of all gradients, if there is one.
+    pub(crate) fn clip(&self) -> Option<f64> {
+        self.clip
     }
 
     fn update(

@@ -14,7 +14,7 @@ use crate::init;
 use crate::metrics::Baseline;
 use crate::store::{Number, Numbers, Tensor};
 use crate::train::{
-    self, Control, Course, Event, Job, Machines, Measure, Planned, mean_weight,
+    self, Control, Course, Event, Job, Machines, Measure, PartFeeds, Planned, mean_weight,
 };
 
 /// Trains; the settings are checked.
@@ -55,7 +55,9 @@ fn fit_in<T: Number>(
     let (module, settings) = (&model.module, &model.settings);
     let sizes = model.sizes(train)?;
     let planned = Planned::new(model, &sizes, train);
-    let mut machines = Machines::<T>::new(&planned, settings, train, watched)?;
+    let own = PartFeeds::default();
+    let feeds = course.feeds.unwrap_or(&own);
+    let mut machines = Machines::<T>::new(&planned, settings, train, watched, feeds)?;
     let (starts, parameters) = start(model, &sizes, &mut machines)?;
     if let Some(checkpoint) = &course.from {
         machines.import(&checkpoint.tensors).map_err(|name| Error::Mismatch {

@@ -5,7 +5,6 @@
 //! Deliberately absent: doing anything but in [`Bound::run`].
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use chainrule_kernels::{
     Call, Copy, Fill, Gemm, Inputs, Pass, Pick, Real, Reduce, Reduction, RowSoft,
@@ -15,7 +14,7 @@ use chainrule_kernels::{
 use crate::plan::ext::Ext;
 use crate::plan::step::{self, Fold, Grid, Host, Product, Step, What, Work};
 use crate::plan::view::{Rows, Spot, View};
-use crate::run::pace::{Pace, Way};
+use crate::run::pace::Way;
 use crate::run::plain::{self, Plain};
 
 /// A strided look at the arena.
@@ -143,12 +142,11 @@ impl<T: Real> Bound<T> {
     }
 }
 
-/// The same plan for the team and for one thread alone, and the choice between them.
+/// The same plan for the team and for one thread alone.
 #[derive(Debug)]
 pub(crate) struct Paced<T> {
     together: Bound<T>,
     alone: Option<Bound<T>>,
-    pace: Pace,
 }
 
 impl<T: Real> Paced<T> {
@@ -156,24 +154,28 @@ impl<T: Real> Paced<T> {
     pub(crate) fn new(team: &Team, bind: impl Fn(&Team) -> Bound<T>) -> Self {
         let together = bind(team);
         let alone = together.is_shared().then(|| bind(&Team::single()));
-        Self { together, alone, pace: Pace::default() }
+        Self { together, alone }
     }
 
     pub(crate) fn together(&self) -> &Bound<T> {
         &self.together
     }
 
-    /// Does every step, the way that has been faster of late.
-    pub(crate) fn run(&mut self, team: &Team, arena: &mut [T], inputs: &Inputs<'_, T>) {
-        let Some(alone) = &self.alone else {
-            return self.together.run(team, arena, inputs);
-        };
-        let clock = Instant::now();
-        match self.pace.way() {
-            Way::Alone => alone.run(team, arena, inputs),
-            Way::Together => self.together.run(team, arena, inputs),
-        }
-        self.pace.took(clock.elapsed().as_secs_f64());
+    /// Whether there are two ways to go.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.alone.is_some()
+    }
+
+    /// Does every step.
+    pub(crate) fn run(
+        &self,
+        way: Way,
+        team: &Team,
+        arena: &mut [T],
+        inputs: &Inputs<'_, T>,
+    ) {
+        let alone = self.alone.as_ref().filter(|_| way == Way::Alone);
+        alone.unwrap_or(&self.together).run(team, arena, inputs);
     }
 
     /// See [`Bound::set_consts`].

@@ -5,6 +5,7 @@
 //! allocates nothing. Deliberately absent: rates over time (the rule's own expressions).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chainrule_kernels::{Inputs, Real, Team};
 
@@ -58,6 +59,11 @@ fn bound<T: Real>(updates: &[Update], team: &Team) -> Paced<T> {
 impl<T: Real> Learner<T> {
     pub(crate) fn shared(&self) -> Vec<(usize, usize)> {
         self.bound.together().shared()
+    }
+
+    /// Whether there are two ways to go.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.bound.is_shared()
     }
 
     /// The numbers of this step in place of those of the last.
@@ -152,9 +158,11 @@ impl<T: Real> Machine<T> {
     /// One step of the optimiser with the gradients of the last run.
     pub fn update(&mut self, clock: Clock) {
         let Some(learner) = &mut self.learner else { return };
+        let begin = Instant::now();
         learner.prepare(clock, &self.team);
         let arena = &mut self.memory[self.start..];
-        learner.bound.run(&self.team, arena, &Inputs::NONE);
+        learner.bound.run(self.way, &self.team, arena, &Inputs::NONE);
+        self.note(self.seconds + begin.elapsed().as_secs_f64());
     }
 
     /// The value of an argument of the rule (`lr`) in the last update.

@@ -29,6 +29,7 @@ use crate::plan::step::Step;
 use crate::plan::view::View;
 use crate::run::bind::{Binder, Binding, Look, Paced};
 use crate::run::learn::Learner;
+use crate::run::pace::{Pace, Way};
 
 /// Purpose of dropout's draws, apart from those of starts and shuffles.
 const DROPOUT: u64 = 0x64_726f_706f_7574;
@@ -50,6 +51,10 @@ pub struct Machine<T: Real> {
     /// The first element after everything else: scratch of clipping and of updates.
     scratch: usize,
     clip: clip::Clip<T>,
+    /// How the last run went, and its seconds: its update goes the same way, so that numbers stay
+    /// in the caches of the core that needs them next.
+    way: Way,
+    seconds: f64,
 }
 
 /// A bound plan, and the symbols whose rows it gathers first.
@@ -58,6 +63,7 @@ struct Fitted<T> {
     bound: Paced<T>,
     m: usize,
     gathered: Vec<SymId>,
+    pace: Pace,
 }
 
 /// As many numbers of rows are kept bound: whole and last batches of two sources.
@@ -81,6 +87,8 @@ impl<T: Real> Machine<T> {
             learner: None,
             scratch,
             clip: clip::Clip::default(),
+            way: Way::Together,
+            seconds: 0.0,
         };
         machine.grow(scratch + CHUNK);
         let variances: Vec<u32> =
@@ -164,7 +172,7 @@ impl<T: Real> Machine<T> {
             binder.finish()
         });
         let gathered = load::dense(gather).map(|(_, s, _)| s).collect();
-        Fitted { bound, m: self.m, gathered }
+        Fitted { bound, m: self.m, gathered, pace: Pace::default() }
     }
 
     /// The number of rows of the next run.
@@ -197,7 +205,24 @@ impl<T: Real> Machine<T> {
         let (index, key, sources) = (&self.index, self.key, &load::Dense(data));
         let inputs = Inputs { index, sources, rows, key };
         let arena = &mut self.memory[self.start..];
-        fitted.bound.run(&self.team, arena, &inputs);
+        let learner = self.learner.as_ref();
+        if !(fitted.bound.is_shared() || learner.is_some_and(Learner::is_shared)) {
+            return fitted.bound.run(Way::Together, &self.team, arena, &inputs);
+        }
+        self.way = fitted.pace.way();
+        let begin = Instant::now();
+        fitted.bound.run(self.way, &self.team, arena, &inputs);
+        self.seconds = begin.elapsed().as_secs_f64();
+        if learner.is_none() {
+            self.note(self.seconds);
+        }
+    }
+
+    /// Notes what the last run took, its update included.
+    fn note(&mut self, seconds: f64) {
+        if let Some(fitted) = self.bound.last_mut() {
+            fitted.pace.took(seconds);
+        }
     }
 
     /// How the last run was shared: threads, and how often they waited for each other, for

@@ -1,6 +1,6 @@
 //! One thread or all of them: whichever turns out to be faster here and now.
 //!
-//! In: the seconds that runs took. Out: which way the next one goes. Bits are the same either
+//! In: the seconds that runs took, each with its update. Out: which way the next one goes. Bits are the same either
 //! way, so that a machine that shares its cores with other work may choose as it likes: threads
 //! that are kept waiting by a stranger cost more than they bring, and so do threads that share
 //! too little work. Deliberately absent: everything that would make a result depend on it.

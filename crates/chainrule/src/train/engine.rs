@@ -16,7 +16,7 @@ use chainrule_kernels::{Real, Team};
 
 use super::settings::Settings;
 use super::{Dataset, EVALUATION_ROWS};
-use super::{Fed, mean_weight};
+use super::{Fed, PartFeeds, mean_weight};
 use crate::data::Array;
 use crate::error::Error;
 use crate::memory;
@@ -282,6 +282,7 @@ impl<T: Real> Machines<T> {
         settings: &Settings,
         train: &Dataset,
         watched: Option<&Dataset>,
+        feeds: &PartFeeds,
     ) -> Result<Self, Error> {
         let (batch, _) = settings.batch_for(train.rows);
         let mut learner = Meter::new(planned, Purpose::Train, batch)?;
@@ -295,13 +296,13 @@ impl<T: Real> Machines<T> {
             Some(data) => {
                 let rows = data.rows.min(EVALUATION_ROWS);
                 let meter = Meter::new(planned, Purpose::Evaluate, rows)?;
-                Some((meter, Fed::new(module, data, weight)))
+                Some((meter, Fed::shared(module, data, weight, &feeds.watched)))
             }
         };
         Ok(Self {
             learner,
             meter,
-            train: Fed::new(module, train, weight),
+            train: Fed::shared(module, train, weight, &feeds.train),
             stale: true,
             safe: None,
             best: None,

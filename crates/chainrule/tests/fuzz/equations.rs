@@ -175,6 +175,11 @@ fn read(bytes: &[u8]) -> bool {
         places_fit(&found, text);
     }
     std::hint::black_box(chainrule::explain::derivation(&module));
+    if let Ok(solution) = chainrule::explain::explain(&module, &Default::default()) {
+        for w in chainrule::explain::write::WRITERS {
+            std::hint::black_box((w.write)(&solution, &Default::default()));
+        }
+    }
     if let Err(chainrule::Error::Diagnostics(found)) = Model::parse(text) {
         places_fit(&found, text);
     }

@@ -1,11 +1,15 @@
 //! Tests of the library through its public face, one module a kind.
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
+mod clock;
 mod common;
+mod curves;
+mod denormals;
 mod differences;
 mod drawing;
 mod exams;
 mod exercises;
+mod explained;
 mod export;
 mod functions;
 mod generated;
@@ -21,3 +25,4 @@ mod runs;
 mod shared_data;
 mod suite;
 mod training;
+mod trials;
