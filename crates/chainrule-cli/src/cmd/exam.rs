@@ -1,13 +1,14 @@
 //! `chainrule exam FILE --variants N`: the worked example of a file with other numbers.
 //!
 //! In: a file with values. Out: a folder with question and solution sheets (LaTeX, HTML), a quiz in
-//! Moodle's XML, and each variant as a file of its own, for `explain` and `mark`.
+//! Moodle's XML, and each variant as a file of its own with its worked solution.
 
 use std::path::PathBuf;
 
 use chainrule::Error;
-use chainrule::exam::{Exam, Plan, exam, html, latex, moodle};
+use chainrule::exam::{Exam, Plan, Variant, exam, html, latex, moodle};
 use chainrule::explain::AskOptions;
+use chainrule::explain::write::{Look, writer};
 use serde_json::{Value, json};
 
 use super::Sets;
@@ -24,7 +25,8 @@ use crate::writing;
   chainrule exam exam-part3.chain --ask h3 --ask MSE --ask \"w21'\" -o sheets
 
 The folder gets questions.tex, solutions.tex, questions.html, solutions.html, moodle.xml, and
-variant-1.chain, variant-2.chain, … for `chainrule explain` and `chainrule mark`.")]
+variant-1.chain, variant-2.chain, … for `chainrule explain` and `chainrule mark`, each with every
+step in variant-1-solution.html and .tex.")]
 pub(crate) struct Args {
     /// The file of equations, with values (x := …)
     file: PathBuf,

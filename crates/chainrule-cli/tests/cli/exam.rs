@@ -23,7 +23,11 @@ fn an_exam_is_a_folder_of_sheets_and_files() {
         "questions.tex",
         "solutions.html",
         "solutions.tex",
+        "variant-1-solution.html",
+        "variant-1-solution.tex",
         "variant-1.chain",
+        "variant-2-solution.html",
+        "variant-2-solution.tex",
         "variant-2.chain",
     ];
     assert_eq!(names, wanted);

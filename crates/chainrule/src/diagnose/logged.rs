@@ -284,7 +284,7 @@ mod tests {
         let nan = |t: f64| if t > 3.0 { f64::NAN } else { 1.0 };
         assert_eq!(words(&run(nan, None)), ["exploding"]);
         assert_eq!(words(&run(|_| 2.3, None)), ["not_learning"]);
-        let swings = |t: f64| 1.0 + if t as u32 % 2 == 0 { 0.3 } else { -0.3 };
+        let swings = |t: f64| 1.0 + if (t as u32).is_multiple_of(2) { 0.3 } else { -0.3 };
         assert!(words(&run(swings, None)).contains(&"oscillating_loss"));
         assert_eq!(words(&run(|t| 2.0 - 0.004 * t, None)), ["lr_too_low"]);
         assert_eq!(words(&run(|t| 2.0 - 0.03 * t, None)), ["too_few_epochs"]);

@@ -21,7 +21,8 @@ use chainrule_graph::module::Module;
 use chainrule_graph::value::Mat;
 
 use crate::error::Error;
-use crate::explain::{Answered, AskOptions, ask};
+use crate::explain::tree::Explanation;
+use crate::explain::{Answered, AskOptions, SolutionOptions, ask, explain};
 use crate::model::Options;
 
 use vary::Given;
@@ -61,6 +62,8 @@ pub struct Variant {
     pub given: Vec<(String, Mat)>,
     /// Questions and answers.
     pub items: Vec<Item>,
+    /// Every step of it.
+    pub solution: Explanation,
 }
 
 /// The variants of an exercise.
@@ -107,6 +110,7 @@ pub fn exam(
         return Err(Error::Refused(text.to_owned()));
     }
     let own = items(&m, how, &questions)?;
+    explain(&m, &solution_options(how)).map_err(|d| Error::Diagnostics(vec![d]))?;
     let exact = own.iter().all(|i| numbers::short(&i.value, plan.decimals));
     let search = Search { m: &m, how, questions: &questions, own: &own, exact, plan };
     let mut variants: Vec<Variant> = Vec::new();
@@ -119,6 +123,10 @@ pub fn exam(
     let updates = questions.iter().any(|q| q.contains(['\'', '′', '@']));
     let rule = updates.then(|| rule(text, how)).flatten();
     Ok(Exam { equations, rule, decimals: plan.decimals, exact, variants })
+}
+
+fn solution_options(how: &AskOptions) -> SolutionOptions {
+    SolutionOptions { ask: how.clone(), ..SolutionOptions::default() }
 }
 
 fn none_found(k: usize) -> Error {
@@ -207,8 +215,16 @@ impl Search<'_> {
                 m.symbols[g.symbol].value = Some(v.clone());
             }
             let Some(items) = self.fits(&m) else { continue };
+            let options = solution_options(self.how);
+            // What keeps one from being explained keeps all.
+            let solution = explain(&m, &options).ok()?;
             let names = given.iter().map(|g| g.shown.clone());
-            return Some(Variant { text, given: names.zip(values).collect(), items });
+            return Some(Variant {
+                text,
+                given: names.zip(values).collect(),
+                items,
+                solution,
+            });
         }
         None
     }

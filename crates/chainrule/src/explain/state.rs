@@ -165,7 +165,8 @@ impl<'a> Stepper<'a> {
         t: usize,
         given: &BTreeMap<SymId, Mat>,
     ) -> Result<(), Diagnostic> {
-        for (k, (_, g)) in self.moves(state, given)?.into_iter().enumerate() {
+        let all = self.gradients_with(state, given)?;
+        for (k, (_, g)) in all.into_iter().enumerate() {
             self.update(state, k, g, t)?;
         }
         Ok(())
@@ -176,10 +177,10 @@ impl<'a> Stepper<'a> {
         &self,
         state: &State,
     ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
-        self.moves(state, &BTreeMap::new())
+        self.gradients_with(state, &BTreeMap::new())
     }
 
-    fn moves(
+    fn gradients_with(
         &self,
         state: &State,
         given: &BTreeMap<SymId, Mat>,

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use chainrule::exam::{Exam, Plan, exam, html, latex, moodle};
+use chainrule::explain::write::{Look, writer};
 use chainrule::explain::{Answered, AskOptions, ask};
 use chainrule::graph::domain;
 use chainrule::graph::lower::load;
@@ -115,6 +116,12 @@ fn sheets_hold_questions_and_only_solutions_hold_answers() {
     assert!(questions.contains("<code>MSE =</code>"), "{questions}");
     assert!(solutions.contains(&format!(" = {value}</code>")), "{solutions}");
     assert!(questions.contains("sgd(lr = 0.1)"), "the rule of an update is said");
+    let steps = writer("latex-document").expect("a writer");
+    let steps = (steps.write)(&e.variants[0].solution, &Look::default());
+    assert!(
+        steps.contains("\\documentclass") && steps.contains(&value.to_string()),
+        "{steps}"
+    );
 }
 
 #[test]
