@@ -31,6 +31,7 @@
 
 mod evaluate;
 mod fit;
+mod gradients;
 pub(crate) mod names;
 mod options;
 mod overrides;
@@ -53,12 +54,13 @@ use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
 use chainrule_graph::value::Mat;
 use chainrule_graph::verify;
 
-use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
+use crate::data::{self, Dataset, Part, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
 use crate::init;
 use crate::train::{self, Control, Course, Event, Measure, Settings};
 
 pub use evaluate::Evaluation;
+pub use gradients::GradientNorm;
 pub use options::Options;
 pub use predict::{Prediction, Rows};
 pub use predictor::Predictor;
@@ -119,6 +121,33 @@ impl Model {
     }
 
     fn read(text: &str, folder: &Path, options: Options) -> Result<Self, Error> {
+        Self::read_knowing(text, folder, options, &|_| false)
+    }
+
+    /// The same file with more overrides; a graph whose fingerprint is `known` was held against
+    /// differences before, and is not again.
+    pub(crate) fn varied(
+        &self,
+        set: &[(String, String)],
+        known: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Error> {
+        let mut options = self.options.clone();
+        options.set.extend_from_slice(set);
+        Self::read_knowing(&self.text, &self.folder, options, known)
+    }
+
+    /// The same, to be trained on the caller's thread alone.
+    pub(crate) fn on_one_thread(mut self) -> Self {
+        self.options.threads = 1;
+        self
+    }
+
+    fn read_knowing(
+        text: &str,
+        folder: &Path,
+        options: Options,
+        known: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, Error> {
         let loaded = options.load(text)?;
         let Some(module) = loaded.module else {
             return Err(Error::Diagnostics(loaded.diagnostics));
@@ -128,8 +157,10 @@ impl Model {
         let settings = Settings::of(&spec, module.precision)?;
         train::check_rule(&module, &settings)?;
         let derived = derive(&module).map_err(Error::Diagnostics)?;
-        verify::some_gradients(&module, &derived, 0, VERIFIED)
-            .map_err(|wrong| Error::Diagnostics(vec![*wrong]))?;
+        if !known(&derived.fingerprint) {
+            verify::some_gradients(&module, &derived, 0, VERIFIED)
+                .map_err(|wrong| Error::Diagnostics(vec![*wrong]))?;
+        }
         let (text, folder) = (text.to_owned(), folder.to_owned());
         let remarks = loaded.diagnostics;
         Ok(Self { text, folder, module, derived, options, settings, remarks })
@@ -216,6 +247,39 @@ impl Model {
             return Err(Error::Usage { field: "data".into(), message: self.no_data() });
         };
         data::load(&self.folder, spec, &self.symbols(), self.settings.seed)
+    }
+
+    /// Bytes of the files of the `data:` line, as far as the system tells.
+    #[must_use]
+    pub fn data_bytes(&self) -> u64 {
+        let Some(spec) = &self.module.data else { return 0 };
+        let length = |name: &String| std::fs::metadata(self.folder.join(name));
+        let files = data::DataFile::names(spec);
+        files.iter().filter_map(|name| length(name).ok()).map(|about| about.len()).sum()
+    }
+
+    /// Reads the files of the `data:` line, into memory or through a cache on disk; what is done
+    /// about the cache is told.
+    ///
+    /// # Errors
+    /// As [`Model::load_data`] and [`data::Cached::open`].
+    pub fn open_data(
+        &self,
+        caching: Option<&data::Caching>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<data::Data, Error> {
+        let (Some(spec), Some(caching)) = (&self.module.data, caching) else {
+            return self.load_data().map(|loaded| data::Data::Memory(Box::new(loaded)));
+        };
+        let wanted = data::Wanted {
+            folder: &self.folder,
+            spec,
+            symbols: &self.symbols(),
+            seed: self.settings.seed,
+            precision: self.settings.precision,
+        };
+        let cached = data::Cached::open(&wanted, caching, say)?;
+        Ok(data::Data::Disk(Box::new(cached)))
     }
 
     /// The line that is missing, in the file's own names.
@@ -314,15 +378,15 @@ impl Model {
         preparation: &Preparation,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
-        let course = Course::default();
-        self.fit_course(train, watched, preparation, course, on_event)
+        let (watched, course) = (watched.map(Part::Memory), Course::default());
+        self.fit_course((train.into(), watched), preparation, course, on_event)
     }
 
-    /// As [`Model::fit_prepared`], from where and to where the course says.
+    /// As [`Model::fit_prepared`], on parts wherever they are, from where and to where the course
+    /// says.
     pub(crate) fn fit_course(
         &self,
-        train: &Dataset,
-        watched: Option<&Dataset>,
+        (train, watched): (Part<'_>, Option<Part<'_>>),
         preparation: &Preparation,
         course: Course<'_>,
         on_event: &mut dyn FnMut(&Event) -> Control,
