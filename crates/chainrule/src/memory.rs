@@ -5,7 +5,7 @@
 //! the system says how much is free (Linux: `MemAvailable`, and the limit of the control group).
 //! Deliberately absent: swap, which no training survives.
 
-use chainrule_graph::diag::{Code, Diagnostic};
+use chainrule_graph::diag::{Code, Diagnostic, Span};
 use chainrule_graph::graph::Graph;
 use chainrule_graph::module::Module;
 use chainrule_graph::shape::{Dim, Sizes};
@@ -35,6 +35,38 @@ pub(crate) fn countable(
         }
     }
     Ok(())
+}
+
+/// More numbers than this in all values together are not worked out one by one (0.4 GB).
+pub(crate) const BY_HAND: f64 = 5e7;
+
+/// Refuses what is too large for the literal evaluation; a dimension without a size counts little, as
+/// the check puts a small one in.
+///
+/// # Errors
+/// T1 at the largest value.
+pub(crate) fn by_hand(m: &Module, sizes: &Sizes, rows: usize) -> Result<(), Diagnostic> {
+    const LITTLE: usize = 13;
+    let side = |d: &Dim| d.under(sizes).unwrap_or(LITTLE) as f64;
+    let count = |r: &Dim, c: &Dim, each: bool| {
+        side(r) * side(c) * if each { rows as f64 } else { 1.0 }
+    };
+    let symbols =
+        m.symbols.iter().map(|s| (count(&s.shape.rows, &s.shape.cols, s.each), s.span));
+    let nodes = m.graph.iter();
+    let nodes = nodes.map(|(_, n)| (count(&n.shape.rows, &n.shape.cols, n.each), n.span));
+    let all: Vec<(f64, Span)> = symbols.chain(nodes).collect();
+    let total: f64 = all.iter().map(|(n, _)| n).sum();
+    let largest = all.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    match largest {
+        Some((_, span)) if total > BY_HAND => {
+            let text = format!(
+                "{total:.1e} numbers in all values together: too many to be worked out one by one"
+            );
+            Err(Diagnostic::error(Code::T1, span, text).hint("smaller dimensions"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Entries of a value; a dimension without a size counts the rows.

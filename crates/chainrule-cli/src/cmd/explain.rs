@@ -3,6 +3,7 @@
 //! In: a file and questions. Out: a solution by one of the library's writers, or answers as text or as
 //! the JSON of docs/language.md. Nothing is worked out here.
 
+use std::io::IsTerminal;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -223,7 +224,9 @@ impl Args {
         if self.output.is_some() {
             return plain;
         }
-        let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let said = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let seen = terminal_size::terminal_size().map(|(w, _)| usize::from(w.0));
+        let columns = said.or(seen.filter(|_| std::io::stdout().is_terminal()));
         let width = columns.unwrap_or(plain.width).max(40);
         Look { width, strong: style::ON_STRONG, dim: style::ON_DIM, ..plain }
     }

@@ -318,6 +318,17 @@ fn log_sum_exp_says_why_it_subtracts_its_maximum() {
 }
 
 #[test]
+fn sizes_that_cannot_be_worked_out_are_refused_before_they_take_memory() {
+    for text in ["y : 99999×99999\nx := 0\na = sum(x)\n", "x : 99999×99999\nL = ‖x‖²\n"]
+    {
+        let refused =
+            explain(&module(text), &SolutionOptions::default()).expect_err(text);
+        assert_eq!(format!("{:?}", refused.code), "T1", "{text}");
+        assert!(refused.message.contains("e10 numbers"), "{}", refused.message);
+    }
+}
+
+#[test]
 fn a_large_network_is_summarised() {
     let text_of = "
 input x : D

@@ -1,9 +1,9 @@
 //! The worked solution of a file: what is given, forward, loss, backward, update, check.
 //!
 //! In: a checked module and how much to say. Out: an [`Explanation`]. Invariant: it is only made if the
-//! file's gradients agree with differences, at made-up numbers and at its own, and if every
-//! update that is printed comes to the number that the optimiser computes; otherwise there is a
-//! diagnostic and nothing to write. Deliberately absent: how any of it looks (see `write`).
+//! file's gradients agree with differences, at made-up numbers and at its own, if every update that
+//! is printed comes to the number that the optimiser computes, and if every line's numbers hold;
+//! otherwise there is a diagnostic and nothing to write. Deliberately absent: how any of it looks (see `write`).
 
 mod backward;
 mod cases;
@@ -27,6 +27,7 @@ pub use shapes::{equation_shapes, parameter_count};
 use chainrule_graph::derived::derive;
 use chainrule_graph::diag::Diagnostic;
 use chainrule_graph::module::Module;
+use chainrule_graph::syntax::print::Style;
 
 use super::AskOptions;
 use super::tree::{Block, Explanation, Level, Part, Section};
@@ -52,6 +53,7 @@ pub struct SolutionOptions {
 /// lines); an update rule that does not read; values that do not fit each other.
 pub fn explain(m: &Module, options: &SolutionOptions) -> Result<Explanation, Diagnostic> {
     super::gradients_hold(m)?;
+    crate::memory::by_hand(m, &m.dims.sizes, examples(m))?;
     let mut cx = Context::new(m, options)?;
     let fingerprint = as_it_runs(&mut cx);
     let check = check::blocks(&cx)?;
@@ -74,8 +76,20 @@ pub fn explain(m: &Module, options: &SolutionOptions) -> Result<Explanation, Dia
         0..=8 => format!("Worked solution: {}", names.join(", ")),
         n => format!("Worked solution: {} … {}", names[..3].join(", "), names[n - 1]),
     };
-    let sections = parts.into_iter().filter_map(section).collect();
+    let sections: Vec<Section> = parts.into_iter().filter_map(section).collect();
+    // Rounded at each step, sides differ on purpose.
+    let exact = options.ask.round_each.is_none();
+    if let Some(line) = numeric::broken(&sections).filter(|_| exact) {
+        let text = format!("a line does not hold: {}", line.text(Style::Unicode));
+        return Err(backward::refused(text));
+    }
     Ok(Explanation { title, sections, fingerprint })
+}
+
+/// How many examples the values hold; without values nothing is worked out.
+fn examples(m: &Module) -> usize {
+    let each = m.symbols.iter().filter(|s| s.each);
+    each.filter_map(|s| Some(s.value.as_ref()?.cols)).max().unwrap_or(0)
 }
 
 /// The equations' values by the forms that run, which stay finite where what is written out
