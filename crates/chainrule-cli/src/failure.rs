@@ -4,6 +4,7 @@
 //! a document on standard output, and the status. A reader that went away is not a failure.
 
 use std::io;
+use std::sync::Arc;
 
 use chainrule::Error;
 use chainrule::graph::diag::Diagnostic;
@@ -32,7 +33,7 @@ pub(crate) enum Failure {
     /// The file of equations has errors; the status says whether to look for them was the task.
     Findings(Box<Source>, Vec<Diagnostic>, u8),
     /// Anything else that the library reports.
-    Library(Error),
+    Library(Arc<Error>),
     /// An argument that cannot be meant, with the way out.
     Usage(String),
     /// Standard output does not take the results.
@@ -44,7 +45,7 @@ pub(crate) type Outcome = Result<u8, Failure>;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Library(error)
+        Self::Library(Arc::new(error))
     }
 }
 
@@ -52,11 +53,19 @@ impl Failure {
     /// Puts the text beside findings about it, so that they can be drawn; with the status that they
     /// have for a command.
     pub(crate) fn about(source: &Source, status: u8) -> impl Fn(Error) -> Self {
-        move |error| match error {
+        move |error| Self::about_shared(source, status)(Arc::new(error))
+    }
+
+    /// The same for an error that several have.
+    pub(crate) fn about_shared(
+        source: &Source,
+        status: u8,
+    ) -> impl Fn(Arc<Error>) -> Self {
+        move |error| match &*error {
             Error::Diagnostics(found) => {
-                Self::Findings(Box::new(source.clone()), found, status)
+                Self::Findings(Box::new(source.clone()), found.clone(), status)
             }
-            other => Self::Library(other),
+            _ => Self::Library(error),
         }
     }
 

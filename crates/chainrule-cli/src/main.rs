@@ -11,6 +11,7 @@ mod curve;
 mod failure;
 mod interrupt;
 mod numbers;
+mod plot;
 mod progress;
 mod report;
 mod screen;
@@ -30,6 +31,7 @@ const STACK: usize = 256 << 20;
 fn main() -> ExitCode {
     let args = args::Args::parse();
     ask_for_reports_of_bugs();
+    interrupt::outlive_file_limits();
     let work = move || run(args);
     let worker = thread::Builder::new().name("chainrule".to_owned()).stack_size(STACK);
     match worker.spawn(work).map(thread::JoinHandle::join) {

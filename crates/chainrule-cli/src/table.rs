@@ -15,7 +15,15 @@ pub(crate) fn columns<const N: usize>(indent: usize, rows: &[[String; N]]) -> St
     rows.iter().map(|row| line(indent, row, &widths)).collect()
 }
 
-fn line<const N: usize>(indent: usize, row: &[String; N], widths: &[usize; N]) -> String {
+/// The same for as many columns as there are.
+pub(crate) fn rows(indent: usize, rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| width(c)).max();
+    let widths: Vec<usize> = (0..columns).map(|i| widest(i).unwrap_or(0)).collect();
+    rows.iter().map(|row| line(indent, row, &widths)).collect()
+}
+
+fn line(indent: usize, row: &[String], widths: &[usize]) -> String {
     let mut out = " ".repeat(indent);
     for (cell, w) in row.iter().zip(widths) {
         out.push_str(&pad(cell, w + 2));

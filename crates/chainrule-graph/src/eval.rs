@@ -64,12 +64,24 @@ pub fn eval(g: &Graph, env: &Env) -> Vec<Option<Value>> {
 /// The values of the nodes that `roots` need only; `None` elsewhere.
 #[must_use]
 pub fn eval_roots(g: &Graph, env: &Env, roots: &[NodeId]) -> Vec<Option<Value>> {
+    eval_adjusted(g, env, roots, &|_, value| value)
+}
+
+/// The same, with every value passed through `adjust` before it is used any further: what a
+/// calculation by hand does that rounds at each step.
+#[must_use]
+pub fn eval_adjusted(
+    g: &Graph,
+    env: &Env,
+    roots: &[NodeId],
+    adjust: &dyn Fn(NodeId, Value) -> Value,
+) -> Vec<Option<Value>> {
     let needed = g.reachable(roots);
     let mut values: Vec<Option<Value>> = Vec::with_capacity(g.len());
     for (id, _) in g.iter() {
         let wanted = needed[id.0 as usize];
         let value = if wanted { node_value(g, id, env, &values) } else { None };
-        values.push(value);
+        values.push(value.map(|v| adjust(id, v)));
     }
     values
 }

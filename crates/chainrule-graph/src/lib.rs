@@ -13,6 +13,7 @@ pub mod functions;
 pub(crate) mod grad;
 pub mod graph;
 pub mod limits;
+pub mod locals;
 pub mod lower;
 pub mod module;
 pub mod ops;

@@ -3,11 +3,15 @@
 
 pub mod check;
 pub mod data;
+pub mod diagnose;
+pub mod draw;
 mod error;
+pub mod exam;
 pub mod explain;
 pub mod export;
 pub mod init;
 pub mod limits;
+pub mod mark;
 pub mod memory;
 pub mod metrics;
 pub mod model;
@@ -17,9 +21,11 @@ pub mod runs;
 pub mod schedule;
 pub mod store;
 pub mod train;
+pub mod trials;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};
 pub use model::{
-    Evaluation, Model, Options, Prediction, Predictor, Summary, Trained, table,
+    Evaluation, GradientNorm, Model, Options, Prediction, Predictor, Summary, Trained,
+    table,
 };

@@ -33,18 +33,6 @@ impl Spelling<'_> {
         }
     }
 
-    /// The name of a gradient, such as ∂L/∂ŷ.
-    pub(crate) fn name(self, text: &str) -> String {
-        match (self.ascii, text.split_once('/')) {
-            (false, _) => report::clean(text),
-            (true, None) => self.text(text),
-            (true, Some((top, by))) => {
-                let side = |t: &str| format!("d{}", self.text(t.trim_start_matches('∂')));
-                format!("{}/{}", side(top), side(by))
-            }
-        }
-    }
-
     /// A shape.
     pub(crate) fn shape(self, text: &str) -> String {
         if self.ascii { text.chars().map(sign).collect() } else { text.to_owned() }

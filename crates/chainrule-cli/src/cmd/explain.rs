@@ -1,20 +1,25 @@
-//! `chainrule explain FILE`: equations, shapes, gradients and values, or answers to single questions.
+//! `chainrule explain FILE`: the worked solution of a file, or answers to single questions.
 //!
-//! In: a file and questions. Out: text, or the JSON of docs/language.md. The questions are answered
-//! by the library; without any, the same interface is asked for everything ([`super::solution`]).
+//! In: a file and questions. Out: a solution by one of the library's writers, or answers as text or as
+//! the JSON of docs/language.md. Nothing is worked out here.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use chainrule::explain::tree::Level;
+use chainrule::explain::write::{Look, WRITERS, Writer, tree_json, writer};
 use chainrule::explain::{
-    Answer, Answered, AskOptions, Reply, Report, Side, ask, gradients_hold, with_rows,
+    Answer, Answered, AskOptions, Report, Side, SolutionOptions, ask, explain, with_rows,
 };
 use chainrule::graph::derived::derive;
 use chainrule::graph::diag::{Diagnostic, Severity, has_errors};
+use chainrule::graph::domain;
 use chainrule::graph::module::Module;
+use chainrule::graph::syntax::print::Style;
 use chainrule::{Error, Model};
 use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use super::Sets;
@@ -22,15 +27,15 @@ use super::ascii::Spelling;
 use super::solution;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::numbers::Digits;
-use crate::report;
+use crate::report::{self, style};
 use crate::screen::Screen;
 use crate::source::Source;
 use crate::table::pad;
 
-/// What was typed.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  chainrule explain exam.chain                     everything
+const EXAMPLES: &str = "Examples:
+  chainrule explain exam.chain                     the worked solution
+  chainrule explain exam.chain --why --every       with proofs, and every multiplication
+  chainrule explain exam.chain -o solution.html    as a page; --to names a format
   chainrule explain exam.chain --ask dL/dW1        a gradient, symbolic and as numbers
   chainrule explain exam.chain --ask \"shape a1\" --examples m
   chainrule explain exam.chain --ask \"W2'\" --ask \"L'\" --update \"sgd(lr = 0.5)\" --steps 3
@@ -39,7 +44,11 @@ use crate::table::pad;
 
 A question is a symbol (a1), an entry (W2[2,1]), a derivative (dL/dW2, dŷ/dz2, dz2[k]/da1[i]),
 a value after the steps (W2', L@3), a state of the optimiser (m(W1)), a difference quotient
-(fd(L, W1[1,1], 0.01)), `shape z1`, or `params`.")]
+(fd(L, W1[1,1], 0.01)), `shape z1`, or `params`.";
+
+/// What was typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("Formats of --to:\n{}\n{EXAMPLES}", formats()))]
 pub(crate) struct Args {
     /// The file of equations; `-` reads standard input
     file: PathBuf,
@@ -79,6 +88,26 @@ pub(crate) struct Args {
     /// The seed of starts and of dropout masks
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
+    /// Matrix lines only
+    #[arg(long, group = "level", conflicts_with = "ask")]
+    brief: bool,
+    /// Every multiplication, however long
+    #[arg(long, group = "level", conflicts_with = "ask")]
+    every: bool,
+    /// The proof of each rule used
+    #[arg(long, conflicts_with = "ask")]
+    why: bool,
+    /// The solution's format, one of those below [default: by the ending of -o, else text]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "ask")]
+    #[arg(value_parser = PossibleValuesParser::new(WRITERS.iter().map(|w| w.name)))]
+    #[arg(hide_possible_values = true)]
+    to: Option<String>,
+    /// Where to write the solution [default: standard output]
+    #[arg(short, long = "output", value_name = "FILE", conflicts_with = "ask")]
+    output: Option<PathBuf>,
+    /// Write over the file of -o
+    #[arg(long, requires = "output")]
+    force: bool,
     /// Signs of ASCII only
     #[arg(long)]
     ascii: bool,
@@ -113,35 +142,99 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         return unreadable(args, source, loaded.diagnostics, screen);
     };
     let module = args.filled(module).map_err(Failure::about(&source, FINDINGS))?;
-    if args.ask.is_empty()
-        && let Err(wrong) = gradients_hold(&module)
-    {
-        return unreadable(args, source, vec![wrong], screen);
+    match args.ask.is_empty() {
+        true => solved(args, source, &module, &loaded.diagnostics, screen),
+        false => answered(args, &source, &module, &loaded.diagnostics, screen),
     }
-    let options = args.options();
-    let questions = match args.ask.is_empty() {
-        true => solution::questions(&module),
-        false => args.ask.clone(),
-    };
-    let report = ask(&module, &options, &questions);
+}
+
+/// Answers to the questions.
+fn answered(
+    args: &Args,
+    source: &Source,
+    module: &Module,
+    found: &[Diagnostic],
+    screen: &Screen,
+) -> Outcome {
+    let report = ask(module, &args.options(), &args.ask);
     match screen.json {
-        true => {
-            let mut all = document(&report, &source, &loaded.diagnostics);
-            if let (true, Ok(d)) = (args.ask.is_empty(), derive(&module)) {
-                all["rewrites"] = solution::rewrites_json(&d);
-            }
-            screen.document(&all)?;
-        }
-        false => {
-            args.tell(&source, &module, &loaded.diagnostics, &report, screen)?;
-        }
+        true => screen.document(&document(&report, source, found))?,
+        false => args.tell(source, module, found, &report, screen)?,
     }
-    let done =
-        (args.ask.is_empty() || report.complete()) && !has_errors(&report.diagnostics);
+    let done = report.complete() && !has_errors(&report.diagnostics);
     Ok(if done { DONE } else { FINDINGS })
 }
 
+/// The worked solution; nothing of one that does not pass its own check.
+fn solved(
+    args: &Args,
+    source: Source,
+    module: &Module,
+    found: &[Diagnostic],
+    screen: &Screen,
+) -> Outcome {
+    let solution = match explain(module, &args.solution()) {
+        Ok(solution) => solution,
+        Err(wrong) => return unreadable(args, source, vec![wrong], screen),
+    };
+    let noticed = domain::check(module);
+    let writer = args.writer();
+    if screen.json && writer.is_none() {
+        let report = ask(module, &args.options(), &solution::questions(module));
+        let mut all = document(&report, &source, found);
+        if let Ok(d) = derive(module) {
+            all["rewrites"] = solution::rewrites_json(&d);
+        }
+        all["solution"] = tree_json(&solution);
+        screen.document(&all)?;
+    } else {
+        screen.say(&report::draw::all(&source, found));
+        for note in &noticed {
+            screen.say(&report::draw::one(&source.text, note));
+        }
+        let writer = writer.unwrap_or(&WRITERS[0]);
+        args.put(&(writer.write)(&solution, &args.look()), screen)?;
+    }
+    Ok(if has_errors(&noticed) { FINDINGS } else { DONE })
+}
+
 impl Args {
+    fn solution(&self) -> SolutionOptions {
+        let level = match (self.brief, self.every) {
+            (true, _) => Level::Brief,
+            (_, true) => Level::Every,
+            _ => Level::Usual,
+        };
+        SolutionOptions { level, why: self.why, digits: self.digits, ask: self.options() }
+    }
+
+    /// By its name, else by the ending of the file (of several the one that stands alone).
+    fn writer(&self) -> Option<&'static Writer> {
+        if let Some(name) = &self.to {
+            return writer(name);
+        }
+        let ending = self.output.as_ref()?.extension()?.to_str()?;
+        WRITERS.iter().rfind(|w| w.extension == ending)
+    }
+
+    fn look(&self) -> Look {
+        let style = if self.ascii { Style::Ascii } else { Style::Unicode };
+        let plain = Look { style, ..Look::default() };
+        if self.output.is_some() {
+            return plain;
+        }
+        let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let width = columns.unwrap_or(plain.width).max(40);
+        Look { width, strong: style::ON_STRONG, dim: style::ON_DIM, ..plain }
+    }
+
+    /// The solution to its place.
+    fn put(&self, text: &str, screen: &Screen) -> Result<(), Failure> {
+        let Some(path) = &self.output else { return screen.print(text) };
+        crate::writing::whole(path, text, self.force)?;
+        screen.print(&format!("{}\n", report::clean(&path.display().to_string())))
+    }
+
     fn options(&self) -> AskOptions {
         AskOptions {
             update: self.update.clone(),
@@ -170,7 +263,7 @@ impl Args {
         report: &Report,
         screen: &Screen,
     ) -> Result<(), Failure> {
-        let aloud = |d: &&Diagnostic| d.severity > Severity::Note || self.ask.is_empty();
+        let aloud = |d: &&Diagnostic| d.severity > Severity::Note;
         let found: Vec<Diagnostic> = found.iter().filter(aloud).cloned().collect();
         screen.say(&report::draw::all(source, &found));
         for note in &report.diagnostics {
@@ -178,15 +271,9 @@ impl Args {
         }
         let digits = self.digits.or(module.digits).unwrap_or(6) as usize;
         let spelling = Spelling { ascii: self.ascii, functions: &module.functions };
-        let writer = Writer { digits: Digits { digits, ascii: self.ascii }, spelling };
-        let text = match self.ask.is_empty() {
-            true => solution::text(module, report, &writer),
-            false => {
-                self.refusals(report, screen);
-                writer.answers(report)
-            }
-        };
-        screen.print(&text)
+        let writer = Answers { digits: Digits { digits, ascii: self.ascii }, spelling };
+        self.refusals(report, screen);
+        screen.print(&writer.answers(report))
     }
 
     /// What could not be answered, as words.
@@ -232,12 +319,12 @@ fn document(report: &Report, source: &Source, found: &[Diagnostic]) -> Value {
 }
 
 /// Turns answers into lines.
-pub(super) struct Writer<'m> {
-    pub digits: Digits,
-    pub spelling: Spelling<'m>,
+struct Answers<'m> {
+    digits: Digits,
+    spelling: Spelling<'m>,
 }
 
-impl Writer<'_> {
+impl Answers<'_> {
     fn answers(&self, report: &Report) -> String {
         let replies = report.replies.iter();
         replies
@@ -278,7 +365,7 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) fn value(&self, value: &Answered) -> Option<String> {
+    fn value(&self, value: &Answered) -> Option<String> {
         match value {
             Answered::Count(n) => Some(n.to_string()),
             Answered::Numbers(m) => Some(self.digits.matrix(m)),
@@ -288,7 +375,7 @@ impl Writer<'_> {
 }
 
 /// "H×m".
-pub(super) fn shape_text(a: &Answer) -> String {
+fn shape_text(a: &Answer) -> String {
     let side = |s: &Side| match s {
         Side::Size(n) => n.to_string(),
         Side::Name(n) => n.clone(),
@@ -296,9 +383,7 @@ pub(super) fn shape_text(a: &Answer) -> String {
     format!("{}×{}", side(&a.shape[0]), side(&a.shape[1]))
 }
 
-/// The reply to a question of ours, if it was answered.
-pub(super) fn answered<'r>(report: &'r Report, question: &str) -> Option<&'r Answer> {
-    let mut all = report.replies.iter();
-    let reply: &Reply = all.find(|r| r.ask == question)?;
-    reply.answer.as_ref().ok()
+/// One line a format.
+fn formats() -> String {
+    WRITERS.iter().map(|w| format!("  {:<15} {}\n", w.name, w.about)).collect()
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use chainrule::explain::{equation_shapes, parameter_count};
 use chainrule::graph::graph::NodeId;
 use chainrule::graph::module::{Equation, Module, Symbol};
 use chainrule::graph::print::Printer;
@@ -67,36 +68,7 @@ fn role(m: &Module, s: &Symbol) -> Vec<&'static str> {
 
 fn equation(m: &Module, e: &Equation, spelling: Spelling<'_>) -> [String; 2] {
     let equation = format!("{} = {}", spelling.text(&e.shown), spelling.text(&e.text));
-    [equation, spelling.shape(&derivation(m, e))]
-}
-
-/// "(H×D)(D×1) + H×1 = H×1".
-fn derivation(m: &Module, e: &Equation) -> String {
-    let shape = m.graph[e.node].shape.to_string();
-    let text = bracketed(&Names::shapes(m).definition(m, e.node, Style::Unicode));
-    match text == shape || m.graph[e.node].args.is_empty() {
-        true => shape,
-        false => format!("{text} = {shape}"),
-    }
-}
-
-/// Marks round a shape that stands for a name, until its neighbours are known.
-const OPEN: char = '\u{1}';
-const CLOSE: char = '\u{2}';
-
-/// Brackets round shapes, but for those that stand alone in a bracket or norm.
-fn bracketed(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(OPEN) {
-        let (shape, after) = after.split_once(CLOSE).unwrap_or((after, ""));
-        let beside_a_shape = before == " " && out.ends_with(')');
-        out.push_str(if beside_a_shape { "" } else { before });
-        let alone = before.ends_with(['(', '‖']) && after.starts_with([')', '‖']);
-        out.push_str(&if alone { shape.to_owned() } else { format!("({shape})") });
-        rest = after;
-    }
-    out + rest
+    [equation, spelling.shape(&equation_shapes(m, e))]
 }
 
 /// What a printer writes for symbols and equations.
@@ -116,14 +88,6 @@ impl Names {
         Self { symbols, names }
     }
 
-    /// Shapes where the names were.
-    fn shapes(m: &Module) -> Self {
-        let called = |s: &Shape| format!("{OPEN}{s}{CLOSE}");
-        let symbols = m.symbols.iter().map(|s| called(&s.shape)).collect();
-        let named = |e: &Equation| (e.node, called(&m.graph[e.node].shape));
-        Self { symbols, names: m.equations.iter().map(named).collect() }
-    }
-
     fn definition(&self, m: &Module, node: NodeId, style: Style) -> String {
         let (symbols, names) = (&self.symbols, self.names.clone());
         let (graph, functions, layout) = (&m.graph, &m.functions, m.layout);
@@ -139,50 +103,9 @@ fn learned(m: &Module) -> (String, String) {
     if names.is_empty() {
         return ("nothing".to_owned(), "0 numbers".to_owned());
     }
-    let count = count(m, &learned);
+    let count = parameter_count(m);
     let word = if count == "1" { "number" } else { "numbers" };
     (names.join(" "), format!("{count} {word}"))
-}
-
-/// The sum of rows × columns, with names where sizes are open.
-fn count(m: &Module, learned: &[&Symbol]) -> String {
-    let mut terms: BTreeMap<Vec<String>, usize> = BTreeMap::new();
-    for s in learned {
-        for (a, n) in factors(m, &s.shape.rows) {
-            for (b, k) in factors(m, &s.shape.cols) {
-                let mut names = [a.clone(), b].concat();
-                names.sort();
-                let term = terms.entry(names).or_insert(0);
-                *term = term.saturating_add(n.saturating_mul(k));
-            }
-        }
-    }
-    let mut terms: Vec<_> = terms.into_iter().filter(|(_, n)| *n > 0).collect();
-    terms.sort_by_key(|(names, _)| std::cmp::Reverse(names.len()));
-    let term = |(names, n): (Vec<String>, usize)| match (names.is_empty(), n) {
-        (true, n) => n.to_string(),
-        (false, 1) => names.join("·"),
-        (false, n) => format!("{n}·{}", names.join("·")),
-    };
-    let terms: Vec<String> = terms.into_iter().map(term).collect();
-    if terms.is_empty() { "0".to_owned() } else { terms.join(" + ") }
-}
-
-/// A dimension as a sum of (name or nothing, how often).
-fn factors(m: &Module, dim: &Dim) -> Vec<(Vec<String>, usize)> {
-    if let Some(n) = dim.under(&m.dims.sizes) {
-        return vec![(Vec::new(), n)];
-    }
-    let mut out: Vec<(Vec<String>, usize)> = Vec::new();
-    for atom in &dim.atoms {
-        let one = Dim { known: 0, atoms: vec![atom.clone()] };
-        match one.under(&m.dims.sizes) {
-            Some(n) => out.push((Vec::new(), n)),
-            None => out.push((vec![one.to_string()], 1)),
-        }
-    }
-    out.push((Vec::new(), dim.known));
-    out
 }
 
 fn sizes(m: &Module) -> String {
@@ -222,13 +145,13 @@ pub(crate) fn equations_json(m: &Module) -> Value {
 pub(crate) fn learned_json(m: &Module) -> Value {
     let learned = all_learned(m);
     let names: Vec<&str> = learned.iter().map(|s| s.shown.as_str()).collect();
-    let numbers = known_count(m).map_or_else(|| json!(count(m, &learned)), |n| json!(n));
+    let numbers = known_count(m).map_or_else(|| json!(parameter_count(m)), |n| json!(n));
     json!({ "symbols": names, "numbers": numbers })
 }
 
 /// How many numbers are learned, where all sizes are known.
 pub(crate) fn known_count(m: &Module) -> Option<u64> {
-    count(m, &all_learned(m)).parse().ok()
+    parameter_count(m).parse().ok()
 }
 
 fn all_learned(m: &Module) -> Vec<&Symbol> {

@@ -14,3 +14,8 @@ pub(crate) const STRONG: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// A way out.
 pub(crate) const WAY_OUT: Style = AnsiColor::Green.on_default();
+
+/// [`STRONG`] as what stands before and after, for the library's writers.
+pub(crate) const ON_STRONG: [&str; 2] = ["\u{1b}[1m", "\u{1b}[0m"];
+/// [`DIM`] likewise.
+pub(crate) const ON_DIM: [&str; 2] = ["\u{1b}[2m", "\u{1b}[0m"];

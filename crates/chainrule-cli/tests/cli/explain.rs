@@ -81,6 +81,51 @@ fn without_a_question_everything_is_explained() {
 }
 
 #[test]
+fn a_solution_is_written_in_the_format_that_is_named() {
+    let place = Place::new();
+    place.file("t.chain", "w := 2\nx := 3\nL = 1/2 (w x)²\ntrainable: w\n");
+    let to = |format: &str| {
+        let ran = place.run(&["explain", "t.chain", "--to", format]);
+        assert_eq!((ran.status, ran.err.as_str()), (0, ""), "{format}");
+        ran.out
+    };
+    assert!(to("text").contains("∂L/∂w = w x x = 2·3·3 = 18"), "{}", to("text"));
+    assert!(to("markdown").contains("## Backward, numbers"));
+    assert!(to("latex").contains("\\frac{\\partial L}{\\partial w}"));
+    assert!(to("latex-document").starts_with("\\documentclass"));
+    assert!(to("html").contains("<math"));
+    let tree: serde_json::Value = serde_json::from_str(&to("json")).expect("JSON");
+    assert_eq!(tree["sections"][0]["part"], "given");
+    let unknown = place.run(&["explain", "t.chain", "--to", "pdf"]);
+    assert_eq!(unknown.status, 2, "{unknown:?}");
+    assert!(unknown.err.contains("latex-document"), "{}", unknown.err);
+}
+
+#[test]
+fn the_ending_of_the_file_names_the_format_and_nothing_is_overwritten() {
+    let place = Place::new();
+    place.file("t.chain", "w := 2\nL = w²\ntrainable: w\n");
+    let args = ["explain", "t.chain", "-o", "s.html"];
+    let first = place.run(&args);
+    assert_eq!((first.status, first.out.as_str()), (0, "s.html\n"), "{first:?}");
+    let page = std::fs::read_to_string(place.path().join("s.html")).expect("a page");
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    let again = place.run(&args);
+    assert_eq!(again.status, 2, "{again:?}");
+    assert!(again.err.contains("--force"), "{}", again.err);
+    assert_eq!(place.run(&[&args[..], &["--force"]].concat()).status, 0);
+    let both = place.run(&["explain", "t.chain", "--brief", "--every"]);
+    assert_eq!(both.status, 2, "{both:?}");
+}
+
+#[test]
+fn json_without_a_question_has_the_solution() {
+    let all = explain("examples/exam-part3.chain", &["--format", "json"]).json();
+    assert_eq!(all["solution"]["version"], 1);
+    assert!(all["answers"].as_array().is_some_and(|a| a.len() > 20));
+}
+
+#[test]
 fn ascii_means_ascii() {
     for file in ["examples/digits.chain", "examples/exam-part2.chain"] {
         let ran = explain(file, &["--ascii"]);

@@ -296,6 +296,93 @@ fn a_folder_that_closes_on_the_way_stops_the_run_with_its_checkpoint() {
     assert!(left(&place, "runs/t-1") == left(&place, "whole/t-1"));
 }
 
+/// What is left of a run that was stopped, without what it can go on from.
+#[cfg(unix)]
+fn parts(place: &Place) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut folders = vec![place.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => all.push(path.display().to_string()),
+            }
+        }
+    }
+    all.retain(|name| name.ends_with(".part"));
+    all
+}
+
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_said_and_leaves_nothing_half_written() {
+    let place = place();
+    // In blocks of 512 or 1,024 bytes: enough for the equations, too little for the model.
+    let wide = CLASSES.replace("H = 8", "H = 4000");
+    let limited = |args: &str| {
+        let mut shell = std::process::Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_chainrule");
+        shell.arg("-c").arg(format!("ulimit -f 20 && exec {program} {args}"));
+        crate::support::ran(shell.current_dir(place.path()).output().expect("a shell"))
+    };
+    place.file("t.chain", &wide);
+    let ran = limited("train t.chain -q --epochs 2");
+    assert_eq!(ran.status, 3, "{ran:?}");
+    assert!(ran.err.contains("cannot write") && ran.err.contains("too large"), "{ran:?}");
+    assert_eq!(place.names(), ["t.chain", "t.csv"], "no model, no run");
+    // The same on the way: what was saved before the limit is whole.
+    place
+        .file("t.chain", wide.replace("epochs 30", "epochs 9, checkpoint every 1 steps"));
+    let ran = limited("train t.chain -q");
+    assert_eq!((ran.status, parts(&place).len()), (3, 0), "{ran:?}");
+    // Results that go into a file are written or refused too.
+    let ran = limited("functions --format json > out.json");
+    assert_eq!(ran.status, 3, "{ran:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_leaves_at_once_and_loses_nothing_that_was_saved() {
+    let place = place();
+    place.file("t.chain", stateful(500));
+    let args = ["train", "t.chain", "--epochs", "100000000"];
+    let child = start(&place, &args);
+    let table = place.path().join("runs/t-1/epochs.csv");
+    until("some epochs", || lines(&table) > 5);
+    signal(&child, "-INT");
+    // It may be through already; then there is nobody left to hear the second one.
+    let mut kill = std::process::Command::new("kill");
+    let _ = kill.args(["-INT", &child.id().to_string()]).output();
+    let ran = ended(child);
+    assert_eq!(ran.status, 130, "{ran:?}");
+    let epochs = (lines(&table) + 20).to_string();
+    let on = train(&place, &["--resume", "runs/t-1", "--epochs", &epochs]);
+    assert_eq!(on.status, 0, "{on:?}");
+    let whole = train(&place, &["t.chain", "--epochs", &epochs, "--out", "whole"]);
+    assert_eq!(whole.status, 0, "{whole:?}");
+    assert!(left(&place, "runs/t-1") == left(&place, "whole/t-1"));
+}
+
+/// Where the first cannot be answered: nobody ever writes into the pipe that is read.
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_leaves_what_does_not_hear_the_first() {
+    let place = place();
+    let pipe = place.path().join("pipe.csv");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|s| s.success()), "mkfifo");
+    place.file("t.chain", CLASSES.replace("t.csv", "pipe.csv"));
+    let mut child = start(&place, &["compare", "t.chain", "--vary", "lr=1,2"]);
+    std::thread::sleep(Duration::from_millis(500));
+    signal(&child, "-INT");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().expect("a child").is_none(), "the first is only noted");
+    signal(&child, "-INT");
+    until("the end", || child.try_wait().expect("a child").is_some());
+    let ran = ended(child);
+    assert_eq!((ran.status, ran.out.as_str()), (130, ""), "{ran:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_changes_under_a_run_does_not_reach_it() {

@@ -21,8 +21,7 @@ use crate::syntax::ast::{File, Layout, Role, Statement, StatementKind};
 
 pub use calls::is_builtin;
 pub(crate) use expr::{Form, Mode, Scope};
-pub use sums::children;
-pub(crate) use sums::children_mut;
+pub use sums::{children, children_mut};
 
 /// What a name of the file means.
 #[derive(Clone, Debug, PartialEq)]

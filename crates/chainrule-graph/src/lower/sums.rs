@@ -550,7 +550,8 @@ pub fn children(e: &Expr) -> Vec<&Expr> {
 }
 
 /// The direct parts of an expression, to be changed.
-pub(crate) fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
+#[must_use]
+pub fn children_mut(e: &mut Expr) -> Vec<&mut Expr> {
     match &mut e.kind {
         ExprKind::Number(..) | ExprKind::Name(_) | ExprKind::Error => Vec::new(),
         ExprKind::Paren(x)

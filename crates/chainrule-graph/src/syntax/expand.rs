@@ -2,7 +2,8 @@
 //!
 //! In: blocks. Out: blocks without `for`. A copy keeps the places of the original text, so that a
 //! message about `z3` points at `z_l`. Range ends come from numbers, `where`, `const` and the
-//! command line.
+//! command line; a name that ends a range is its number in subscripts of the whole file, so that
+//! `a_N` is the last layer.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +25,13 @@ pub(crate) fn expand(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Block> {
     let sizes = sizes(&blocks, overrides);
+    let ends = ends(&blocks, &sizes);
     let mut expander =
         Expander { sizes, diagnostics, out: Vec::new(), tokens: 0, loops: 0 };
-    for block in blocks {
+    for mut block in blocks {
+        if !is_raw(&block) {
+            numbered(&mut block, &ends);
+        }
         expander.block(block);
     }
     expander.out
@@ -44,8 +49,7 @@ impl Expander<'_> {
     fn block(&mut self, block: Block) {
         let first = block.first();
         let Some(head) = first.first() else { return };
-        let raw = head.is_word("data") || head.is_word("train");
-        if raw || head.is_word("optimizer") || head.is_word("optimiser") {
+        if is_raw(&block) {
             self.out.push(block);
         } else if head.is_word("for") {
             self.loop_block(&block);
@@ -234,6 +238,35 @@ struct Range {
     span: Span,
 }
 
+/// Settings and update rules: nothing in them is repeated.
+fn is_raw(block: &Block) -> bool {
+    let raw = |t: &Token| {
+        ["data", "train", "optimizer", "optimiser"].iter().any(|w| t.is_word(w))
+    };
+    block.first().first().is_some_and(raw)
+}
+
+/// Names that end a range of `for`, with their numbers.
+fn ends(blocks: &[Block], sizes: &BTreeMap<String, f64>) -> Vec<(String, i64)> {
+    let mut ends = Vec::new();
+    for block in blocks.iter().filter(|b| !is_raw(b)) {
+        for tokens in block.joined().windows(2).filter(|t| t[0].is("..")) {
+            let Some(name) = tokens[1].word() else { continue };
+            if let Some(&size) = sizes.get(name).filter(|s| s.fract() == 0.0) {
+                ends.push((name.to_string(), size as i64));
+            }
+        }
+    }
+    ends
+}
+
+/// Puts the numbers into subscripts.
+fn numbered(block: &mut Block, ends: &[(String, i64)]) {
+    for token in block.lines.iter_mut().flat_map(|l| &mut l.tokens) {
+        ends.iter().for_each(|(name, value)| replace_subscripts(token, name, *value));
+    }
+}
+
 fn is_declaration(tokens: &[Token]) -> bool {
     let word = tokens.first().and_then(Token::word);
     matches!(word, Some("input" | "target" | "param"))
@@ -311,6 +344,10 @@ fn replace(token: &mut Token, variable: &str, value: i64) {
         token.tok = Tok::Number(value as f64, value.to_string());
         return;
     }
+    replace_subscripts(token, variable, value);
+}
+
+fn replace_subscripts(token: &mut Token, variable: &str, value: i64) {
     let Tok::Name(ident) = &token.tok else { return };
     let part = |sub: &String| {
         let pieces = sub.split(',').map(|piece| {

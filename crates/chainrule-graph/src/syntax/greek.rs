@@ -62,6 +62,10 @@ const GREEK: &[(char, &str, bool)] = &[
 /// The ASCII spelling of a key; letters that have none stay.
 #[must_use]
 pub fn ascii(key: &str) -> String {
+    if let Some((top, by)) = super::partial(key) {
+        let side = |e| super::print::print_expr(e, super::print::Style::Ascii);
+        return format!("d{}/d{}", side(&top), side(&by));
+    }
     let base_end = key.find(['_', '^']).unwrap_or(key.len());
     let (base, rest) = key.split_at(base_end);
     format!("{}{}", ascii_base(base), ascii_subs(rest))

@@ -57,7 +57,11 @@ pub fn latex(e: &Expr) -> String {
         ExprKind::Binary(op, a, b) => binary(*op, a, b),
         ExprKind::Transpose(x) => format!("{}^{{\\top}}", base(x)),
         ExprKind::Call { func, primes, args } => {
-            let args: Vec<String> = args.iter().map(|a| latex(&a.value)).collect();
+            let named = |n: &super::ast::Name| format!("{} = ", name(&n.key));
+            let argument = |a: &super::ast::Arg| {
+                a.name.as_ref().map_or_else(String::new, named) + &latex(&a.value)
+            };
+            let args: Vec<String> = args.iter().map(argument).collect();
             let primes = "'".repeat(usize::from(*primes));
             format!("{}{primes}\\left({}\\right)", function(&func.key), args.join(", "))
         }
@@ -79,7 +83,16 @@ pub fn latex(e: &Expr) -> String {
             format!("\\sum_{{{low}}}{high} {}", latex(body))
         }
         ExprKind::Cases(v, c, o) => cases(v, c, o),
-        ExprKind::Element(x, index) => format!("{}_{{{}}}", base(x), indices(index)),
+        ExprKind::Element(x, index) => {
+            // An index of its own already: (z1)[2], not a second one below it.
+            let whole = match &x.kind {
+                ExprKind::Name(n) if super::indexed(&n.key) => {
+                    format!("{{\\left({}\\right)}}", latex(x))
+                }
+                _ => base(x),
+            };
+            format!("{whole}_{{{}}}", indices(index))
+        }
         ExprKind::Matrix(rows) => {
             let rows: Vec<String> = rows.iter().map(|r| row(r)).collect();
             format!("\\begin{{bmatrix}}{}\\end{{bmatrix}}", rows.join(" \\\\ "))
@@ -132,6 +145,8 @@ fn binary(op: BinaryOp, a: &Expr, b: &Expr) -> String {
     let (x, y) = (latex(a), latex(b));
     let sign = match op {
         BinaryOp::Div => return format!("\\frac{{{}}}{{{}}}", bare(a), bare(b)),
+        // `^{T}` would be a transpose.
+        BinaryOp::Pow if bare(b) == "T" => return format!("{}^{{(T)}}", base(a)),
         BinaryOp::Pow => return format!("{}^{{{}}}", base(a), bare(b)),
         BinaryOp::Space | BinaryOp::At => "\\,",
         BinaryOp::Add => " + ",
@@ -160,6 +175,9 @@ fn bare(e: &Expr) -> String {
 }
 
 fn number(text: &str) -> String {
+    if matches!(text, "∞" | "NaN") {
+        return if text == "∞" { "\\infty" } else { "\\mathrm{NaN}" }.to_string();
+    }
     match text.split_once(['e', 'E']) {
         Some((m, p)) => format!("{m} \\cdot 10^{{{}}}", p.trim_start_matches('+')),
         None => text.to_string(),
@@ -176,8 +194,73 @@ fn function(key: &str) -> String {
     }
 }
 
+/// A function's name, so that it reads back as the same one.
+pub(super) fn upright(key: &str) -> String {
+    match COMMANDS.contains(&key) {
+        true => format!("\\{key}"),
+        false => format!("\\operatorname{{{}}}", key.replace('_', "\\_")),
+    }
+}
+
+/// A symbol's name, so that it reads back as the same one: `W_{1}`, `\hat{y}`, `z^{[1]}`.
+pub(super) fn symbol(key: &str) -> String {
+    match key {
+        "𝟏" => return "\\mathbf{1}".to_owned(),
+        "ℝ" => return "\\mathbb{R}".to_owned(),
+        _ => {}
+    }
+    let (rest, mark) = match key.split_once('^') {
+        Some((rest, mark)) => (rest, format!("^{{{}}}", mark.trim_matches(['{', '}']))),
+        None => (key, String::new()),
+    };
+    let (base, subs) = match rest.split_once('_') {
+        Some((base, subs)) => (base, subs.trim_matches(['{', '}'])),
+        None => (rest, ""),
+    };
+    // A mark may stand before the subscript: `z^[2]_k`.
+    let (mark, late) = match mark.split_once('_') {
+        Some((m, k)) => {
+            (format!("{}}}", m.trim_end_matches('}')), k.trim_end_matches('}').to_owned())
+        }
+        None => (mark, String::new()),
+    };
+    let digits = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());
+    let (letters, number) = base.split_at(digits);
+    let greek = |text: &str| -> String {
+        let command =
+            |c: char| GREEK.iter().find(|g| g.0 == c).map(|g| format!("{} ", g.1));
+        text.chars().map(|c| command(c).unwrap_or_else(|| c.to_string())).collect()
+    };
+    let letters = match letters.chars().count() {
+        1 => stem(letters),
+        _ if stem(letters).starts_with(['\\']) && single_accent(letters) => stem(letters),
+        _ => format!("\\mathit{{{}}}", greek(letters).trim_end()),
+    };
+    let sub = |text: &str| match text.is_empty() {
+        true => String::new(),
+        false => format!("_{{{}}}", greek(text).trim_end()),
+    };
+    match subs.is_empty() {
+        true => format!("{letters}{}{mark}{}", sub(number), sub(&late)),
+        false => format!("{letters}{number}{}{mark}{}", sub(subs), sub(&late)),
+    }
+}
+
+/// A letter with a mark above it that has no sign of its own.
+fn single_accent(letters: &str) -> bool {
+    use unicode_normalization::UnicodeNormalization;
+    letters.nfd().filter(|c| c.is_alphabetic()).count() == 1
+}
+
 /// A canonical name: letter, accent, index, layer mark.
 fn name(key: &str) -> String {
+    if let Some((top, by)) = super::partial(key) {
+        let (top, by) = (latex(&top), latex(&by));
+        return format!("\\frac{{\\partial {top}}}{{\\partial {by}}}");
+    }
+    if key == "…" {
+        return "\\dots".to_string();
+    }
     let (key, mark) = match key.split_once('^') {
         Some((k, m)) => (k, format!("^{{{}}}", m.trim_matches(['{', '}']))),
         None => (key, String::new()),

@@ -11,6 +11,7 @@ mod atoms;
 mod brackets;
 mod checks;
 mod declare;
+mod environments;
 mod expand;
 mod expr;
 mod functions;
@@ -18,12 +19,19 @@ mod functions;
 mod fuzz;
 mod greek;
 pub mod latex;
+#[cfg(test)]
+mod latex_tests;
 mod lexer;
 mod lines;
+pub mod mathml;
 mod names;
 pub(crate) mod nearest;
 mod parser;
 pub mod print;
+mod regroup;
+pub mod respell;
+#[cfg(test)]
+mod respell_tests;
 #[cfg(test)]
 mod samples;
 mod scan;
@@ -88,6 +96,20 @@ pub fn parse_expression(
     is_function: &dyn Fn(&str) -> bool,
 ) -> (ast::Expr, Vec<Diagnostic>) {
     expression(text, is_function, false)
+}
+
+/// The two sides of a name such as `∂L/∂W1`, which is how a derivative is called in a solution (no
+/// name of a file has that sign).
+#[must_use]
+pub fn partial(key: &str) -> Option<(ast::Expr, ast::Expr)> {
+    let (top, by) = key.strip_prefix('∂')?.split_once("/∂")?;
+    let side = |text: &str| parse_expression(text, &|_| false).0;
+    Some((side(top), side(by)))
+}
+
+/// Whether a name is written with an index of its own, as `W1` is.
+pub(crate) fn indexed(key: &str) -> bool {
+    key.contains('_') || key.chars().any(|c| c.is_ascii_digit())
 }
 
 /// Reads the call of an optimiser as the `train:` line is read: a name before a bracket is a call.

@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 /// Reads records from the front of a text.
-pub(super) struct Records<'a> {
+pub(crate) struct Records<'a> {
     text: &'a str,
     at: usize,
     line: u32,
@@ -19,11 +19,11 @@ pub(super) struct Records<'a> {
 
 /// A quote that opens in this line and is never closed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unclosed(pub(super) u32);
+pub(crate) struct Unclosed(pub(crate) u32);
 
 impl<'a> Records<'a> {
     /// From the start of the text; a byte order mark is passed over. The separator is ASCII.
-    pub(super) fn new(text: &'a str, separator: u8) -> Self {
+    pub(crate) fn new(text: &'a str, separator: u8) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { text, at: 0, line: 1, separator }
     }
@@ -39,7 +39,7 @@ impl<'a> Records<'a> {
     }
 
     /// Puts the fields of the next record into `fields` and gives its line; `None` at the end.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         fields: &mut Vec<Cow<'a, str>>,
     ) -> Result<Option<u32>, Unclosed> {

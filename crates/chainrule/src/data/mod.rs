@@ -17,7 +17,7 @@ mod blocks;
 mod columns;
 mod disk;
 mod encode;
-mod fields;
+pub(crate) mod fields;
 mod files;
 mod idx;
 mod inspect;

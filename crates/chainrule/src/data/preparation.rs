@@ -332,7 +332,7 @@ impl Preparation {
 }
 
 impl Reading {
-    pub(super) fn of(spec: &DataSpec) -> Self {
+    pub(crate) fn of(spec: &DataSpec) -> Self {
         Self {
             no_header: spec.no_header.clone(),
             separator: spec.separator,

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use chainrule_graph::graph::{NodeId, Op};
+use chainrule_graph::derived::symbol_node;
+use chainrule_graph::graph::{Graph, NodeId, Op};
 use chainrule_graph::module::{Equation, Module};
 use chainrule_graph::print::Printer;
 use chainrule_graph::query::{self, Adjoints};
+use chainrule_graph::syntax::ast::Expr;
 use chainrule_graph::syntax::latex::latex;
 use chainrule_graph::syntax::print::{Style, print_expr};
 
@@ -27,6 +29,34 @@ pub struct Line {
     pub latex: String,
 }
 
+/// One step of a derivation, over the graph of all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// What it defines: `δ2` or `∂L/∂W2`.
+    pub left: String,
+    /// What it is the gradient by: `z2`, `W2`.
+    pub of: String,
+    /// That value's node in the file's own graph.
+    pub source: NodeId,
+    /// Whether it is learned (else a pre-activation).
+    pub learned: bool,
+    /// Its node.
+    pub node: NodeId,
+    /// The right side in the names of the file and of the steps above.
+    pub right: Expr,
+}
+
+/// A derivation with its graph.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps {
+    /// The graph of values and gradients.
+    pub graph: Graph,
+    /// Names of equations and δs in it.
+    pub names: BTreeMap<NodeId, String>,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
 /// The gradient of the loss of one example (or of the objective where there is none) by every
 /// learned symbol, through one δ for each pre-activation. Empty without an objective.
 #[must_use]
@@ -35,8 +65,23 @@ pub fn derivation(m: &Module) -> Vec<Line> {
     let top = objective.loss.unwrap_or(objective.node);
     let loss = m.equations.iter().find(|e| e.node == top);
     let name = loss.map_or(objective.shown.as_str(), |e| e.shown.as_str());
+    let line = |s: Step| Line {
+        text: print_expr(&s.right, Style::Unicode),
+        ascii: print_expr(&s.right, Style::Ascii),
+        latex: latex(&s.right),
+        left: s.left,
+        of: s.of,
+    };
+    steps(m, top, name).steps.into_iter().map(line).collect()
+}
+
+/// The gradient of a scalar of the file, called `name`, step by step.
+pub(crate) fn steps(m: &Module, top: NodeId, name: &str) -> Steps {
     let a = query::adjoints(m, top);
-    Writer { m, a: &a, top: name, names: BTreeMap::new(), lines: Vec::new() }.write()
+    let writer =
+        Writer { m, a: &a, top: name, names: BTreeMap::new(), steps: Vec::new() };
+    let (names, steps) = writer.write();
+    Steps { graph: a.graph, names, steps }
 }
 
 struct Writer<'a> {
@@ -44,11 +89,11 @@ struct Writer<'a> {
     a: &'a Adjoints,
     top: &'a str,
     names: BTreeMap<NodeId, String>,
-    lines: Vec<Line>,
+    steps: Vec<Step>,
 }
 
 impl Writer<'_> {
-    fn write(mut self) -> Vec<Line> {
+    fn write(mut self) -> (BTreeMap<NodeId, String>, Vec<Step>) {
         for (e, n) in self.m.equations.iter().zip(&self.a.values) {
             self.names.entry(*n).or_insert_with(|| e.shown.clone());
         }
@@ -57,16 +102,17 @@ impl Writer<'_> {
             let n = self.a.equations[i];
             if self.is_preactivation(e) && self.worth_a_name(n) {
                 let left = self.delta(e);
-                self.line(&left, &e.shown, n);
+                self.step(&left, &e.shown, e.node, false, n);
                 self.names.insert(n, left);
             }
         }
         for (s, n) in self.a.learned.clone() {
             let of = self.m.symbols[s.0 as usize].shown.clone();
             let left = format!("∂{}/∂{of}", self.top);
-            self.line(&left, &of, n);
+            let source = symbol_node(&self.m.graph, s).unwrap_or(n);
+            self.step(&left, &of, source, true, n);
         }
-        self.lines
+        (self.names, self.steps)
     }
 
     /// Whether the equation's value goes straight into a function.
@@ -92,13 +138,20 @@ impl Writer<'_> {
         let short = format!("δ{index}");
         let free = |s: &str| {
             let known = self.m.equation(s).is_some() || self.m.symbol(s).is_some();
-            !known && !self.lines.iter().any(|l| l.left == s)
+            !known && !self.steps.iter().any(|l| l.left == s)
         };
         let indexed = first.is_some_and(char::is_alphabetic) && !index.is_empty();
         if indexed && free(&short) { short } else { format!("δ_{{{}}}", e.shown) }
     }
 
-    fn line(&mut self, left: &str, of: &str, n: NodeId) {
+    fn step(
+        &mut self,
+        left: &str,
+        of: &str,
+        source: NodeId,
+        learned: bool,
+        node: NodeId,
+    ) {
         let symbols: Vec<String> =
             self.m.symbols.iter().map(|s| s.shown.clone()).collect();
         let printer = Printer {
@@ -108,13 +161,8 @@ impl Writer<'_> {
             names: self.names.clone(),
             layout: self.m.layout,
         };
-        let e = printer.node(n);
-        self.lines.push(Line {
-            left: left.to_string(),
-            of: of.to_string(),
-            text: print_expr(&e, Style::Unicode),
-            ascii: print_expr(&e, Style::Ascii),
-            latex: latex(&e),
-        });
+        let right = printer.node(node);
+        let (left, of) = (left.to_string(), of.to_string());
+        self.steps.push(Step { left, of, source, learned, node, right });
     }
 }

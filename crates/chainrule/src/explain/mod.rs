@@ -6,15 +6,20 @@
 mod answer;
 mod derivation;
 mod entries;
+pub mod formula;
 mod json;
 mod masks;
-mod question;
+pub(crate) mod question;
 mod rows;
-mod state;
+mod solution;
+pub(crate) mod state;
+pub mod tree;
+pub mod write;
 
 pub use answer::gradients_hold;
 pub use derivation::{Line, derivation};
 pub use rows::with_rows;
+pub use solution::{SolutionOptions, equation_shapes, explain, parameter_count};
 
 use chainrule_graph::diag::Diagnostic;
 use chainrule_graph::module::Module;

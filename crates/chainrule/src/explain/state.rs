@@ -155,19 +155,73 @@ impl<'a> Stepper<'a> {
 
     /// One step: gradient, clip, rule.
     pub(crate) fn step(&self, state: &mut State, t: usize) -> Result<(), Diagnostic> {
-        let roots: Vec<NodeId> = self.gradients.iter().map(|(_, n)| *n).collect();
-        let values = eval_roots(&self.graph, &state.env(self.m), &roots);
-        let grads: Option<Vec<Mat>> = roots
-            .iter()
-            .map(|n| values[n.0 as usize].as_ref().map(|v| v.of(0).clone()))
-            .collect();
-        let Some(mut grads) = grads else { return Err(self.missing(state)) };
-        clip(&mut grads, self.clip);
-        for (k, g) in grads.iter().enumerate() {
-            let g = rounded(g.clone(), self.round);
+        self.step_with(state, t, &BTreeMap::new())
+    }
+
+    /// The same with some gradients given.
+    pub(crate) fn step_with(
+        &self,
+        state: &mut State,
+        t: usize,
+        given: &BTreeMap<SymId, Mat>,
+    ) -> Result<(), Diagnostic> {
+        for (k, (_, g)) in self.moves(state, given)?.into_iter().enumerate() {
             self.update(state, k, g, t)?;
         }
         Ok(())
+    }
+
+    /// What the next step moves along: the gradients, clipped and rounded.
+    pub(crate) fn gradients_at(
+        &self,
+        state: &State,
+    ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
+        self.moves(state, &BTreeMap::new())
+    }
+
+    fn moves(
+        &self,
+        state: &State,
+        given: &BTreeMap<SymId, Mat>,
+    ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
+        let roots: Vec<NodeId> = self.gradients.iter().map(|(_, n)| *n).collect();
+        let values = eval_roots(&self.graph, &state.env(self.m), &roots);
+        let grads: Option<Vec<Mat>> = self
+            .gradients
+            .iter()
+            .map(|(s, n)| match given.get(s) {
+                Some(own) => Some(own.clone()),
+                None => values[n.0 as usize].as_ref().map(|v| v.of(0).clone()),
+            })
+            .collect();
+        let Some(mut grads) = grads else { return Err(self.missing(state)) };
+        clip(&mut grads, self.clip);
+        let all = self.gradients.iter().zip(grads);
+        Ok(all.map(|((id, _), g)| (*id, rounded(g, self.round))).collect())
+    }
+
+    /// The arguments of the k-th symbol's rule at step t, schedules worked out.
+    pub(crate) fn arguments(&self, k: usize, t: usize) -> Vec<(String, f64)> {
+        let rule = &self.rules[k];
+        let mut env = Env { examples: 1, ..Env::default() };
+        let clock = [0.0, 0.0, t as f64, t as f64, self.total as f64, 1.0];
+        let slot = |v: f64| Value::Shared(Mat::scalar(v));
+        env.slots.extend(SLOTS.into_iter().zip(clock.map(slot)));
+        let roots: Vec<NodeId> = rule.arguments.iter().map(|a| a.1).collect();
+        let values = eval_roots(&rule.graph, &env, &roots);
+        let value = |n: NodeId| values[n.0 as usize].as_ref().map(|v| v.of(0).data[0]);
+        let all = rule.arguments.iter();
+        all.filter_map(|(name, n)| Some((name.clone(), value(*n)?))).collect()
+    }
+
+    /// The start of each state of the k-th symbol's rule.
+    pub(crate) fn starts(&self, k: usize) -> Vec<(String, f64)> {
+        self.rules[k].states.iter().map(|(name, _, v)| (name.clone(), *v)).collect()
+    }
+
+    /// The largest common norm of all gradients, if there is one.
+    pub(crate) fn clip(&self) -> Option<f64> {
+        self.clip
     }
 
     fn update(

@@ -13,7 +13,9 @@ use crate::error::Error;
 use crate::init;
 use crate::metrics::Baseline;
 use crate::store::{Number, Numbers, Tensor};
-use crate::train::{self, Control, Course, Event, Job, Machines, Measure, Planned};
+use crate::train::{
+    self, Control, Course, Event, Job, Machines, Measure, PartFeeds, Planned,
+};
 
 /// Trains; the settings are checked.
 pub(super) fn fit(
@@ -54,7 +56,10 @@ fn fit_in<T: Number>(
     let (sizes, target) = (model.sizes(train.layout())?, compared(module));
     let planned = Planned::new(model, &sizes, train.layout());
     let key = target.map(|s| s.key.as_str());
-    let mut machines = Machines::<T>::new(&planned, settings, (train, watched), key)?;
+    let own = PartFeeds::default();
+    let feeds = course.feeds.unwrap_or(&own);
+    let parts = (train, watched);
+    let mut machines = Machines::<T>::new(&planned, settings, parts, key, feeds)?;
     let (starts, parameters) = start(model, &sizes, &mut machines)?;
     if let Some(checkpoint) = &course.from {
         machines.import(&checkpoint.tensors).map_err(|name| Error::Mismatch {

@@ -65,3 +65,16 @@ impl Options {
         overrides::load(text, &self.set)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_team_is_larger_than_the_machine() {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let team = |n| Options::default().threads(n).team();
+        assert_eq!((team(0), team(1)), (processors, 1));
+        assert_eq!(team(8 * processors), processors);
+    }
+}

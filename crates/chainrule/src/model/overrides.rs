@@ -104,7 +104,7 @@ fn settings_of(module: &mut Module, names: &Names, set: &[Set]) -> Result<(), Er
             || data(module, name, value)?
             || argument(module, &canonical(name), value)?)
         {
-            return Err(unknown(name, names, module));
+            return Err(unknown(name, value, names, module));
         }
     }
     Ok(())
@@ -225,7 +225,7 @@ fn argument(module: &mut Module, key: &str, value: &str) -> Result<bool, Error> 
     Ok(true)
 }
 
-fn unknown(name: &str, names: &Names, module: &Module) -> Error {
+fn unknown(name: &str, value: &str, names: &Names, module: &Module) -> Error {
     let call = module.train.as_ref().and_then(|t| t.optimizer.as_ref());
     let optimizer = call.map_or("adam", |c| &c.name.written);
     let rule = module.functions.optimizer(optimizer);
@@ -240,6 +240,10 @@ fn unknown(name: &str, names: &Names, module: &Module) -> Error {
         Some(near) => {
             format!("nothing in the file has this name; did you mean {near}?")
         }
+        None if names.is_function(value) => format!(
+            "nothing in the file has this name; to choose a function, let the file name it: \
+             `where {name} = {value}`, and {name}(…) where it is called"
+        ),
         None => {
             format!("nothing in the file has this name; there are {}", all.join(", "))
         }
@@ -308,6 +312,7 @@ mod tests {
             ("optimizer", "adm", "optimizer: "),
             ("epoch", "3", "did you mean epochs?"),
             ("holdd out", "3 %", "did you mean hold out?"),
+            ("layer", "tanh", "let the file name it: `where layer = tanh`"),
             ("QQQ", "3", "there are H, act, λ, D, batch"),
         ] {
             let found = said(name, value);

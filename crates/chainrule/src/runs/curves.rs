@@ -29,7 +29,7 @@ pub fn curves(epochs: &[Epoch], metric: Option<&str>) -> String {
 
 /// kuva counts its clip paths over the whole life of the process; here they start from 0, so that
 /// the same run gives the same file.
-fn renumbered(svg: &str) -> String {
+pub(crate) fn renumbered(svg: &str) -> String {
     let mut parts = svg.split(CLIP);
     let mut out = parts.next().unwrap_or("").to_owned();
     let mut seen: Vec<&str> = Vec::new();

@@ -13,7 +13,7 @@ mod checkpoint;
 mod curves;
 mod pace;
 mod record;
-mod tensorboard;
+pub(crate) mod tensorboard;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -28,6 +28,7 @@ use crate::train::Epoch;
 pub use again::{Comparison, rerun};
 pub use back::Run;
 pub use curves::curves;
+pub(crate) use curves::renumbered;
 pub use record::{Place, Recorded, Recording, record};
 pub use tensorboard::EventFile;
 

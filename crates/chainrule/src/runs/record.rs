@@ -140,7 +140,7 @@ impl<'a> Recording<'a> {
         let step = from.as_ref().map(|c| c.state.step);
         let path = self.folder.path().to_owned();
         let mut saver = Saver::new(&path, self.model, step);
-        let course = Course { from, keeper: Some(&mut saver), until: None };
+        let course = Course { from, keeper: Some(&mut saver), ..Course::default() };
         let (folder, mut failed) = (&mut self.folder, None);
         let mut keep = |event: &Event| {
             if let Event::Epoch(epoch) = event

@@ -4,7 +4,8 @@
 //! record per epoch: a length and a message, each with its masked CRC-32C. Tags: `loss/train`,
 //! `loss/held_out`, `<metric>/train`, `<metric>/held_out`, `learning_rate`, `gradient_norm`; the step
 //! is the epoch. Invariants: a record is written in one piece and at once, so a reader never waits
-//! for a buffer; a training that fails leaves no file. Deliberately absent: histograms, reading.
+//! for a buffer; a training that fails leaves no file. [`scalars`] reads such files, those of other
+//! programs, too. Deliberately absent: histograms.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -43,6 +44,78 @@ struct Figure {
     tag: String,
     #[prost(float, optional, tag = "2")]
     simple_value: Option<f32>,
+    /// Where TensorFlow 2 puts a scalar; never written.
+    #[prost(message, optional, tag = "8")]
+    tensor: Option<Tensor>,
+}
+
+/// `tensorflow.TensorProto`, as far as a scalar of it is read.
+#[derive(Clone, PartialEq, Message)]
+struct Tensor {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    content: Vec<u8>,
+    #[prost(float, repeated, tag = "5")]
+    floats: Vec<f32>,
+    #[prost(double, repeated, tag = "6")]
+    doubles: Vec<f64>,
+}
+
+/// A number of an event file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Scalar {
+    pub(crate) tag: String,
+    pub(crate) step: i64,
+    pub(crate) value: f64,
+}
+
+/// All scalars of an event file in their order, and whether the file ends inside a record (it is
+/// being written, or was cut). Reading stops at the first record whose checksum does not fit.
+pub(crate) fn scalars(bytes: &[u8]) -> (Vec<Scalar>, bool) {
+    let (mut out, mut rest) = (Vec::new(), bytes);
+    while !rest.is_empty() {
+        let Some((message, after)) = unframed(rest) else { return (out, true) };
+        rest = after;
+        let Ok(record) = Record::decode(message) else { return (out, true) };
+        for figure in record.summary.into_iter().flat_map(|s| s.value) {
+            if let Some(value) = figure.number() {
+                out.push(Scalar { tag: figure.tag, step: record.step, value });
+            }
+        }
+    }
+    (out, false)
+}
+
+/// The first record, and what follows it.
+fn unframed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    let n = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let whole = masked(crc32c(length)) == u32::from_le_bytes(*sum) && n <= rest.len();
+    let (message, rest) = whole.then(|| rest.split_at(n))?;
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
+    (masked(crc32c(message)) == u32::from_le_bytes(*sum)).then_some((message, rest))
+}
+
+impl Figure {
+    /// The number, if this is a scalar.
+    fn number(&self) -> Option<f64> {
+        let tensor = || match self.tensor.as_ref()? {
+            Tensor { kind: 1, floats, .. } if floats.len() == 1 => {
+                Some(f64::from(floats[0]))
+            }
+            Tensor { kind: 2, doubles, .. } if doubles.len() == 1 => Some(doubles[0]),
+            Tensor { kind: 1, content, .. } => {
+                Some(f64::from(f32::from_le_bytes(content[..].try_into().ok()?)))
+            }
+            Tensor { kind: 2, content, .. } => {
+                Some(f64::from_le_bytes(content[..].try_into().ok()?))
+            }
+            _ => None,
+        };
+        self.simple_value.map(f64::from).or_else(tensor)
+    }
 }
 
 /// An event file in the making; it is taken away again unless [`EventFile::finish`] is reached.
@@ -170,7 +243,12 @@ fn figures(e: &Epoch, metric: Option<&str>) -> Vec<Figure> {
         ("gradient_norm".to_owned(), e.gradient),
     ];
     let there = all.into_iter().filter_map(|(tag, v)| Some((tag, v?)));
-    there.map(|(tag, v)| Figure { tag, simple_value: Some(v as f32) }).collect()
+    let figure = |(tag, v): (String, f64)| Figure {
+        tag,
+        simple_value: Some(v as f32),
+        tensor: None,
+    };
+    there.map(figure).collect()
 }
 
 /// A record of a TFRecord file.
@@ -229,6 +307,29 @@ mod tests {
     fn bytes_of_first() -> usize {
         // wall_time as 9 bytes, the version with tag and length.
         9 + 2 + "brain.Event:2".len()
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_a_cut_file_as_far_as_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut events = EventFile::create(folder.path()).unwrap();
+        for n in 1..=3 {
+            let epoch = Epoch { epoch: n, loss: 0.5 / n as f64, ..Epoch::default() };
+            events.tell(&Event::Epoch(epoch)).unwrap();
+        }
+        let bytes = fs::read(events.finish().unwrap()).unwrap();
+        let (all, cut) = scalars(&bytes);
+        let losses: Vec<f64> =
+            all.iter().filter(|s| s.tag == "loss/train").map(|s| s.value).collect();
+        assert_eq!((losses[1], losses.len(), cut), (0.25, 3, false));
+        for n in 0..bytes.len() {
+            let (some, cut) = scalars(&bytes[..n]);
+            assert!(some.len() <= all.len() && some[..] == all[..some.len()]);
+            assert!(cut || n == 0 || some.len() < all.len());
+        }
+        let mut changed = bytes.clone();
+        changed[bytes.len() - 10] ^= 1;
+        assert!(scalars(&changed).1);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use chainrule_kernels::{Real, Team};
 use super::order::Order;
 use super::score::Tally;
 use super::settings::Settings;
-use super::{EVALUATION_ROWS, Fed};
+use super::{EVALUATION_ROWS, Fed, PartFeeds};
 use crate::data::{Array, Dataset, Part};
 use crate::error::Error;
 use crate::memory;
@@ -291,6 +291,7 @@ impl<'d, T: Real> Machines<'d, T> {
         settings: &Settings,
         (train, watched): (Part<'d>, Option<Part<'d>>),
         target: Option<&str>,
+        feeds: &PartFeeds,
     ) -> Result<Self, Error> {
         let (batch, _) = settings.batch_for(train.rows());
         let mut learner = Meter::new(planned, Purpose::Train, batch)?;
@@ -304,13 +305,13 @@ impl<'d, T: Real> Machines<'d, T> {
             Some(part) => {
                 let rows = part.rows().min(EVALUATION_ROWS);
                 let meter = Meter::new(planned, Purpose::Evaluate, rows)?;
-                Some((meter, Fed::new(module, part, weight, target)))
+                Some((meter, Fed::shared(module, part, weight, target, &feeds.watched)))
             }
         };
         Ok(Self {
             learner,
             meter,
-            train: Fed::new(module, train, weight, target),
+            train: Fed::shared(module, train, weight, target, &feeds.train),
             stale: true,
             safe: None,
             best: None,

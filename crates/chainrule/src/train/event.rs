@@ -70,6 +70,8 @@ pub struct Batch {
     pub rows: usize,
     /// The objective on this batch.
     pub objective: f64,
+    /// The loss (the objective without penalties) on this batch.
+    pub loss: f64,
 }
 
 /// The figures of one epoch.

@@ -2,8 +2,12 @@
 //!
 //! In: a [`Part`], an [`Order`]. Out: [`Fed`], which holds the rows of one window and tells where those
 //! of a batch are. Invariants: one-hot targets stay an index; from a part in memory every batch is
-//! gathered without allocating; a batch whose rows lie in two windows takes those of the first along.
-//! Deliberately absent: the choice of rows.
+//! gathered without allocating, and trainings that share [`Feeds`] read the same memory; a batch
+//! whose rows lie in two windows takes those of the first along. Deliberately absent: the choice of
+//! rows.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chainrule_graph::graph::SymId;
 use chainrule_graph::module::Module;
@@ -15,11 +19,43 @@ use crate::error::Error;
 use crate::model::{WEIGHT, data_symbols};
 use crate::run::{BatchRows, BatchSource};
 
+/// Arrays in the number types of runs: each symbol's is made when it is first asked for, and is then
+/// that of all trainings on the same part.
+#[derive(Debug, Default)]
+pub(crate) struct Feeds(Mutex<Vec<(String, Arc<dyn Any + Send + Sync>)>>);
+
+impl Feeds {
+    /// The array of a symbol; others that want it wait until it is there.
+    fn array<T: Real>(
+        &self,
+        key: &str,
+        make: impl FnOnce() -> FedArray<T>,
+    ) -> Arc<FedArray<T>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = all.iter().filter(|(k, _)| k == key);
+        if let Some(there) = own.find_map(|(_, a)| Arc::clone(a).downcast().ok()) {
+            return there;
+        }
+        let new = Arc::new(make());
+        let any: Arc<dyn Any + Send + Sync> = Arc::<FedArray<T>>::clone(&new);
+        all.push((key.to_owned(), any));
+        new
+    }
+}
+
+/// The feeds of the two parts that a training looks at.
+#[derive(Debug, Default)]
+pub(crate) struct PartFeeds {
+    pub(crate) train: Feeds,
+    pub(crate) watched: Feeds,
+}
+
 /// A part in the number type of the run: the rows at hand.
 pub(crate) struct Fed<'d, T> {
     part: Part<'d>,
     mean_weight: f64,
-    arrays: Vec<(SymId, FedArray<T>)>,
+    /// Shared with other trainings if the part is in memory, else this one's own.
+    arrays: Vec<(SymId, Arc<FedArray<T>>)>,
     /// The same for the figures, of a part on disk: only the target.
     shown: Dataset,
     target: Option<String>,
@@ -55,6 +91,21 @@ impl<'d, T: Real> Fed<'d, T> {
         mean_weight: f64,
         target: Option<&str>,
     ) -> Self {
+        Self::shared(module, part, mean_weight, target, &Feeds::default())
+    }
+
+    /// The same with what others made of this part.
+    pub(crate) fn shared(
+        module: &Module,
+        part: Part<'d>,
+        mean_weight: f64,
+        target: Option<&str>,
+        feeds: &Feeds,
+    ) -> Self {
+        let filled = |key: &str, empty: FedArray<T>| match part {
+            Part::Memory(data) => feeds.array(key, || empty.filled(data, mean_weight)),
+            Part::Disk(_) => Arc::new(empty),
+        };
         let layout = part.layout();
         let arrays = data_symbols(module).filter_map(|s| {
             let of = Of::Symbol(s.key.clone());
@@ -64,14 +115,15 @@ impl<'d, T: Real> Fed<'d, T> {
                     FedArray::Dense { of, values: Vec::new(), cols: *cols }
                 }
             };
-            Some((s.id, fed))
+            Some((s.id, filled(&s.key, fed)))
         });
         let mut arrays: Vec<_> = arrays.collect();
         if let Some(s) = module.symbol(WEIGHT) {
             let values = Vec::new();
-            arrays.push((s.id, FedArray::Dense { of: Of::Weights, values, cols: 1 }));
+            let empty = FedArray::Dense { of: Of::Weights, values, cols: 1 };
+            arrays.push((s.id, filled(WEIGHT, empty)));
         }
-        let mut fed = Self {
+        Self {
             part,
             mean_weight,
             arrays,
@@ -82,12 +134,12 @@ impl<'d, T: Real> Fed<'d, T> {
             places: Vec::new(),
             now: Vec::new(),
             block: Dataset::default(),
-        };
-        if let Part::Memory(data) = part {
-            fed.arrays.iter_mut().for_each(|(_, array)| array.reserve(data.rows));
-            fed.add(data);
         }
-        fed
+    }
+
+    /// The arrays of a part on disk.
+    fn own(&mut self) -> impl Iterator<Item = &mut FedArray<T>> {
+        self.arrays.iter_mut().filter_map(|(_, array)| Arc::get_mut(array))
     }
 
     /// Makes `count` rows from a place of the order on ready: [`Fed::now`] tells where they are.
@@ -142,7 +194,7 @@ impl<'d, T: Real> Fed<'d, T> {
             if !same {
                 self.keep_now();
                 let rows = self.now.len() + order.most();
-                self.arrays.iter_mut().for_each(|(_, array)| array.reserve(rows));
+                self.own().for_each(|array| array.reserve(rows));
                 for &block in order.blocks(window) {
                     part.read(block, &mut self.block)?;
                     let block = std::mem::take(&mut self.block);
@@ -160,8 +212,10 @@ impl<'d, T: Real> Fed<'d, T> {
 
     /// Only the rows of the batch stay, in its order.
     fn keep_now(&mut self) {
+        let now = std::mem::take(&mut self.now);
+        self.own().for_each(|array| array.keep(&now));
+        self.now = now;
         let now = &mut self.now;
-        self.arrays.iter_mut().for_each(|(_, array)| array.keep(now));
         self.shown.arrays.iter_mut().for_each(|(_, array)| match array {
             Array::Dense { cols, values } => keep(values, *cols, now),
             Array::Index { index, .. } => keep(index, 1, now),
@@ -171,9 +225,8 @@ impl<'d, T: Real> Fed<'d, T> {
 
     /// Adds rows behind those at hand.
     fn add(&mut self, data: &Dataset) {
-        for (_, array) in &mut self.arrays {
-            array.add(data, self.mean_weight);
-        }
+        let mean_weight = self.mean_weight;
+        self.own().for_each(|array| array.add(data, mean_weight));
         let target = self.target.as_deref();
         if let (Part::Disk(_), Some(array)) =
             (self.part, target.and_then(|key| data.array(key)))
@@ -204,6 +257,13 @@ fn keep<V: Copy>(values: &mut Vec<V>, cols: usize, rows: &[u32]) {
 }
 
 impl<T: Real> FedArray<T> {
+    /// With all rows of a part in memory.
+    fn filled(mut self, data: &Dataset, mean_weight: f64) -> Self {
+        self.reserve(data.rows);
+        self.add(data, mean_weight);
+        self
+    }
+
     /// Room for as many rows, if there is less, and for no more.
     fn reserve(&mut self, rows: usize) {
         match self {
@@ -261,7 +321,7 @@ impl<T: Real> BatchRows<T> for Fed<'_, T> {
 
     fn symbol(&self, number: usize) -> (SymId, BatchSource<'_, T>) {
         let (id, array) = &self.arrays[number];
-        let source = match array {
+        let source = match &**array {
             FedArray::Dense { values, cols, .. } => {
                 BatchSource::Dense { values, cols: *cols }
             }

@@ -26,7 +26,7 @@ use score::Tally;
 use engine::{Done, StepAt};
 pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule, depends_on_total};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
-pub(crate) use feed::Fed;
+pub(crate) use feed::{Fed, Feeds, PartFeeds};
 pub(crate) use order::Order;
 pub use score::Measure;
 pub use settings::{Plateau, Settings};
@@ -58,6 +58,8 @@ pub(crate) struct Course<'a> {
     pub(crate) keeper: Option<&'a mut dyn Keeper>,
     /// The end of a run that is repeated, if a clock or a person decided it.
     pub(crate) until: Option<End>,
+    /// What other trainings on the same data made of it.
+    pub(crate) feeds: Option<&'a PartFeeds>,
 }
 
 /// Who takes checkpoints, and says when one is wanted.
@@ -287,8 +289,9 @@ impl<'a, 'k> Run<'a, 'k> {
             };
             (self.state.step, self.state.batch) = (step, batch);
             self.count(engine, &done, rows);
-            let objective = done.objective;
-            ears.tell(&Event::Batch(Batch { epoch, batch, step, rows, objective }));
+            let (rows, objective, loss) = (rows, done.objective, done.loss);
+            let told = Batch { epoch, batch, step, rows, objective, loss };
+            ears.tell(&Event::Batch(told));
             self.save_if_due(engine, ears, false);
             self.interrupted(ears)?;
         }

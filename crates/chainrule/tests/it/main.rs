@@ -2,13 +2,20 @@
 #![allow(clippy::print_stderr, reason = "a test says what it skips and what it measured")]
 
 mod cache;
+mod clock;
 mod common;
+mod curves;
+mod denormals;
 mod differences;
+mod drawing;
 mod exams;
+mod exercises;
+mod explained;
 mod export;
 mod functions;
 mod generated;
 mod golden;
+mod marking;
 mod mutations;
 mod outside;
 #[cfg(feature = "parquet")]
@@ -21,3 +28,4 @@ mod runs;
 mod shared_data;
 mod suite;
 mod training;
+mod trials;

@@ -1,0 +1,97 @@
+//! `diagnose`: logs, curves and their rates, candidates.
+
+use crate::support::Place;
+
+/// Four curves of the exam's kind: too low, good, too high, way too high.
+fn curves(place: &Place) {
+    let column = |f: &dyn Fn(f64) -> f64| {
+        let lines: String = (0..40).map(|i| format!("{}\n", f(f64::from(i)))).collect();
+        format!("loss\n{lines}")
+    };
+    place.file("slow.csv", &column(&|t| 0.2 + 2.0 * (-t / 60.0).exp()));
+    place.file("good.csv", &column(&|t| 0.2 + 2.0 * (-t / 6.0).exp()));
+    place.file("stuck.csv", &column(&|t| 1.1 + 1.1 * (-t / 0.5).exp()));
+    place.file("broken.csv", &column(&|t| 2.2 + 0.5 * t));
+}
+
+#[test]
+fn curves_get_their_rates_with_reasons() {
+    let place = Place::new();
+    curves(&place);
+    let files = ["stuck.csv", "broken.csv", "slow.csv", "good.csv"];
+    let mut args = vec!["diagnose", "--curves"];
+    args.extend(files);
+    args.extend(["--rates", "8e-3,2e-5,4e-1,3e-4"]);
+    let ran = place.run(&args);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let line =
+        |name: &str| ran.out.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
+    assert!(line("stuck").contains("0.008") && line("stuck").contains("too high"));
+    assert!(line("broken").contains("0.4") && line("broken").contains("way too high"));
+    assert!(line("slow").contains("0.00002") && line("slow").contains("too low"));
+    assert!(line("good").contains("0.0003") && line("good").contains("good"));
+    args.extend(["--format", "json"]);
+    let json = place.run(&args).json();
+    assert_eq!(json[1]["rate"], 0.4);
+    assert_eq!(json[1]["seen"]["regime"], "above_start");
+}
+
+#[test]
+fn a_log_is_told_like_a_compiler_would() {
+    let place = Place::new();
+    place.file("bad.csv", "epoch;loss\n1;2,5\n2;nan\n3;nan\n");
+    let ran = place.run(&["diagnose", "bad.csv"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.out.contains("error[exploding]: the training loss is NaN in epoch 2"));
+    assert!(ran.out.contains("help: lower the learning rate"), "{}", ran.out);
+    let json = place.run(&["diagnose", "bad.csv", "--format", "json"]).json();
+    assert_eq!(json[0]["findings"][0]["id"], "exploding");
+    assert_eq!(json[0]["findings"][0]["evidence"]["epoch"], 2.0);
+}
+
+#[test]
+fn a_run_of_ours_is_a_log() {
+    let place = crate::training::place();
+    let ran = place.run(&["train", "t.chain", "--set", "epochs=12", "--quiet"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let ran = place.run(&["diagnose", "runs/t-1"]);
+    assert!(ran.out.contains("12 training losses"), "{ran:?}");
+}
+
+#[test]
+fn candidates_are_looked_over_before_anything_is_spent() {
+    let place = Place::new();
+    let ran = place.run(&["diagnose", "--candidates", "0.01,0.16,0.21,0.84,0.94"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.out.contains("1.97 decades"), "{}", ran.out);
+    assert!(ran.out.contains("warning[lr_search_poor]"), "{}", ran.out);
+    assert!(ran.out.contains("better: "), "{}", ran.out);
+    let ran = place.run(&["diagnose", "--candidates", "1e-4,1e-3,1e-2,1e-1"]);
+    assert!(ran.out.contains("they lie well"), "{}", ran.out);
+}
+
+#[test]
+fn wrong_use_is_named() {
+    let place = Place::new();
+    curves(&place);
+    place.file("no.csv", "a,b\n1,2\n");
+    let cases: [(&[&str], &str); 7] = [
+        (&["diagnose", "no.csv"], "no training loss; found a, b"),
+        (&["diagnose", "gone.csv"], "gone.csv"),
+        (&["diagnose", "--candidates", "0.1,-1"], "above 0"),
+        (&["diagnose", "--candidates", "x"], "invalid"),
+        (&["diagnose", "--about", "nothing"], "no finding is called nothing"),
+        (
+            &["diagnose", "--curves", "slow.csv", "good.csv", "--rates", "0.1"],
+            "1 rates for 2",
+        ),
+        (&["diagnose", "good.csv", "--about", "exploding"], "one at a time"),
+    ];
+    for (args, words) in cases {
+        let ran = place.run(args);
+        assert_eq!(ran.status, 2, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(words), "{args:?}: {}", ran.err);
+    }
+    let ran = place.run(&["diagnose", "--about", "all"]);
+    assert!(ran.out.contains("overfitting") && ran.status == 0);
+}
