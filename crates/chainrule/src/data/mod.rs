@@ -6,6 +6,7 @@
 //! ```text
 //! file ─ read_source ─▶ Source ─ prepare ─▶ Preparation, training and held-out Dataset
 //! later file ─ Preparation::read ─▶ Source ─ Preparation::apply ─▶ Dataset
+//! larger than memory: file ─ disk ─▶ the same, block by block, with the rows in a cache
 //! ```
 //! Invariants: statistics come from the training part only and are f64; the same cell gives the
 //! same numbers in training and prediction; nothing is dropped, filled or ignored without a count
