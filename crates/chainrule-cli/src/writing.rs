@@ -1,4 +1,4 @@
-//! Text → a file that is there whole or not at all.
+//! Content → a file that is there whole or not at all.
 //!
 //! Written beside its place under another name, then renamed: a full disk or a stop leaves what was
 //! there before, and nothing else.
@@ -12,13 +12,17 @@ use chainrule::Error;
 use crate::failure::Failure;
 
 /// Writes the file; one that is there is refused unless `over` is set.
-pub(crate) fn whole(path: &Path, text: &str, over: bool) -> Result<(), Failure> {
+pub(crate) fn whole(
+    path: &Path,
+    content: impl AsRef<[u8]>,
+    over: bool,
+) -> Result<(), Failure> {
     if !over && path.symlink_metadata().is_ok() {
         let words = "a file of this name is there; --force writes over it";
         return Err(Failure::Usage(format!("{}: {words}", path.display())));
     }
     let aside = aside(path);
-    let written = write(&aside, text).and_then(|()| fs::rename(&aside, path));
+    let written = write(&aside, content.as_ref()).and_then(|()| fs::rename(&aside, path));
     if written.is_err() {
         // What could not be created cannot be taken away either; the first error is the one to tell.
         let _ = fs::remove_file(&aside);
@@ -38,8 +42,8 @@ fn aside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content)?;
     file.sync_all()
 }

@@ -48,6 +48,18 @@ pub(crate) fn seeded(
     by: &[NodeId],
     stop: bool,
 ) -> Vec<NodeId> {
+    seeded_with(g, cx, (root, seed), by, stop, &BTreeMap::new())
+}
+
+/// The same where the gradient by some nodes is `given`: what lies below them is reached with that.
+pub(crate) fn seeded_with(
+    g: &mut Graph,
+    cx: &mut Context<'_>,
+    (root, seed): (NodeId, NodeId),
+    by: &[NodeId],
+    stop: bool,
+    given: &BTreeMap<NodeId, NodeId>,
+) -> Vec<NodeId> {
     let depends = depends_on(g, by);
     let reading = Reading::new(g, root);
     let mut adjoint: BTreeMap<NodeId, Vec<Path>> = BTreeMap::new();
@@ -62,8 +74,10 @@ pub(crate) fn seeded(
         if by.contains(&n) && (stop || !depends_below(g, n, &depends)) {
             continue;
         }
+        let dy = given.get(&n).copied().unwrap_or(dy);
         // Through numbers the reader sees the sum over paths; elsewhere a sum of matrices.
         let several = paths.iter().any(|p| p.forks != paths[0].forks);
+        let several = several && !given.contains_key(&n);
         let apart = several && paths.len() <= MOST_PATHS && only_numbers(g, n);
         if !apart {
             paths.truncate(1);

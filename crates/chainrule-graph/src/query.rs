@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::derived::{facts, recognised};
 use crate::diag::Span;
-use crate::grad::{Context, seeded};
+use crate::grad::{self, Context, seeded};
 use crate::graph::{Axis, Binary, Block, Graph, NodeId, Op, Unary};
 use crate::module::Module;
 use crate::shape::{Dim, Shape};
@@ -117,15 +117,37 @@ pub fn value(m: &Module, n: NodeId) -> Derivative {
 /// per-example scalar.
 #[must_use]
 pub fn gradient(m: &Module, top: NodeId, by: NodeId, mean: bool) -> Derivative {
+    gradient_through(m, top, by, mean, &[])
+}
+
+/// The same where the gradient by some equations (their places in the module) is known from
+/// elsewhere: it stands in a slot, by number, and all below is reached with it.
+#[must_use]
+pub fn gradient_through(
+    m: &Module,
+    top: NodeId,
+    by: NodeId,
+    mean: bool,
+    given: &[(usize, u32)],
+) -> Derivative {
     let mut s = start(m, top, by);
     let root = match mean && s.graph[s.top].each && !s.graph[s.by].each {
         true => s.graph.add(Op::ExMean, &[s.top], Span::default()),
         false => s.top,
     };
     let one = s.graph.number(1.0);
+    let slots: BTreeMap<NodeId, NodeId> = given
+        .iter()
+        .map(|&(e, number)| {
+            let n = s.equations[e];
+            let op = Op::Slot(number, s.graph[n].shape.clone(), s.graph[n].each);
+            (n, s.graph.add(op, &[], Span::default()))
+        })
+        .collect();
     let mut dims = m.dims.clone();
     let mut cx = Context { functions: &m.functions, layout: m.layout, dims: &mut dims };
-    let d = seeded(&mut s.graph, &mut cx, root, one, &[s.by], true)[0];
+    let seed = (root, one);
+    let d = grad::seeded_with(&mut s.graph, &mut cx, seed, &[s.by], true, &slots)[0];
     finish(m, s, d)
 }
 

@@ -208,20 +208,10 @@ impl<'a> Check<'a> {
         let examples = if m.symbols.iter().any(|s| s.each) { EXAMPLES } else { 1 };
         let mut env = Env { sizes: self.sizes.clone(), examples, ..Env::default() };
         for s in &m.symbols {
-            let Some((r, c)) = s.shape.under(&self.sizes) else { continue };
-            let constant = s.role == Role::None && !m.trainable.contains(&s.id);
-            if let Some(v) = s.value.as_ref().filter(|v| constant && v.is_scalar()) {
-                let v = Mat::filled(r, c, v.data[0]);
-                env.symbols.insert(s.id, Value::Shared(v));
-                continue;
-            }
-            let mut one = || {
-                let data = (0..r * c).map(|_| random.number(positive)).collect();
-                marked(Mat::new(r, c, data), known_mark(m, s), m.layout, random)
-            };
+            let Some(mut one) = drawn(m, s, &self.sizes, positive) else { continue };
             let value = match s.each {
-                true => Value::Each((0..examples).map(|_| one()).collect()),
-                false => Value::Shared(one()),
+                true => Value::Each((0..examples).map(|_| one(random)).collect()),
+                false => Value::Shared(one(random)),
             };
             env.symbols.insert(s.id, value);
         }
@@ -244,6 +234,40 @@ impl<'a> Check<'a> {
             env.masks.insert(*site, masks.collect());
         }
     }
+}
+
+/// Draws values of a symbol as its mark asks; a constant of the file stays what it is.
+fn drawn<'m>(
+    m: &'m Module,
+    s: &'m crate::module::Symbol,
+    sizes: &Sizes,
+    positive: bool,
+) -> Option<impl FnMut(&mut Random) -> Mat + 'm> {
+    let (r, c) = s.shape.under(sizes)?;
+    let constant = s.role == Role::None && !m.trainable.contains(&s.id);
+    let kept = s.value.as_ref().filter(|v| constant && v.is_scalar()).map(|v| v.data[0]);
+    Some(move |random: &mut Random| match kept {
+        Some(v) => Mat::filled(r, c, v),
+        None => {
+            let data = (0..r * c).map(|_| random.number(positive)).collect();
+            marked(Mat::new(r, c, data), known_mark(m, s), m.layout, random)
+        }
+    })
+}
+
+/// The module at a made-up point: stand-in sizes, one example, and a value for every symbol, as
+/// its mark asks. An odd seed draws only positive numbers, for the sake of logarithms. What two
+/// formulas have in common is seen there, whatever they look like.
+#[must_use]
+pub fn made_up(m: &Module, seed: u64) -> Module {
+    let mut out = m.clone();
+    out.dims.sizes = stand_ins(m, &m.graph);
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9) + 1);
+    for (s, new) in m.symbols.iter().zip(&mut out.symbols) {
+        let draw = drawn(m, s, &out.dims.sizes, seed % 2 == 1);
+        new.value = draw.map(|mut draw| draw(&mut random));
+    }
+    out
 }
 
 /// Small numbers for names: distinct primes, unless a name stands beside a number somewhere.

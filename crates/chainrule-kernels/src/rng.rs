@@ -113,11 +113,17 @@ impl Draws {
     /// A random order of `0..n` for one epoch (Fisher–Yates).
     pub fn permutation(&self, epoch: u64, n: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n as u32).collect();
-        for last in (1..n).rev() {
-            let other = self.below(last as u64 + 1, epoch, last as u32, 0) as usize;
-            order.swap(last, other);
-        }
+        self.shuffle(epoch, 0, &mut order);
         order
+    }
+
+    /// Puts one piece of an epoch's rows into a random order (Fisher–Yates); the draws of
+    /// [`Draws::permutation`] are those of piece 0.
+    pub fn shuffle(&self, epoch: u64, piece: u32, rows: &mut [u32]) {
+        for last in (1..rows.len()).rev() {
+            let other = self.below(last as u64 + 1, epoch, last as u32, piece) as usize;
+            rows.swap(last, other);
+        }
     }
 }
 

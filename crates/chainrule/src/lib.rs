@@ -4,11 +4,14 @@
 pub mod check;
 pub mod data;
 pub mod diagnose;
+pub mod draw;
 mod error;
+pub mod exam;
 pub mod explain;
 pub mod export;
 pub mod init;
 pub mod limits;
+pub mod mark;
 pub mod memory;
 pub mod metrics;
 pub mod model;

@@ -16,6 +16,10 @@ pub const COLUMNS: usize = 1_000_000;
 pub const CELL: usize = 1 << 20;
 /// Numbers that a symbol holds over all rows of a table.
 pub const NUMBERS: usize = 1 << 30;
+/// Bytes of one line of a table of text that is read in blocks.
+pub const LINE: usize = 64 << 20;
+/// Different words of one column of a table that is read in blocks.
+pub const WORDS: usize = 1 << 20;
 /// Bytes of the header of a model file or checkpoint.
 pub const HEADER: usize = 64 << 20;
 
@@ -45,6 +49,16 @@ pub const FILES: &[Limit] = &[
         what: "numbers of one symbol over all rows of a table",
         most: NUMBERS as u64,
         way_out: "leave out columns with many categories",
+    },
+    Limit {
+        what: "bytes of one line of a table of text that is read into a cache",
+        most: LINE as u64,
+        way_out: "is a quote never closed?",
+    },
+    Limit {
+        what: "different words of one column of a table that is read into a cache",
+        most: WORDS as u64,
+        way_out: "leave the column out with `-COLUMN`",
     },
     Limit {
         what: "bytes of the header of a model file",

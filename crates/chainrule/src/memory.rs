@@ -68,6 +68,22 @@ pub(crate) fn fits(
     room(needed, &what)
 }
 
+/// What a table of so many bytes takes in memory, roughly: the text, its cells and encoded rows in
+/// f64, and the rows in the number type of the run.
+const TIMES: u64 = 4;
+
+/// Bytes that a table would take in memory and those that are free, if it would not fit.
+///
+/// An estimate: categories take more, bytes of images less.
+#[must_use]
+pub fn too_large(table: u64) -> Option<(u64, u64)> {
+    exceeds(table.saturating_mul(TIMES), free()?)
+}
+
+fn exceeds(needed: u64, free: u64) -> Option<(u64, u64)> {
+    (needed > free).then_some((needed, free))
+}
+
 /// What takes the most.
 pub(crate) enum Share {
     /// The entries of a learned symbol.
@@ -180,6 +196,14 @@ mod tests {
             assert!(said.contains("are free; it holds 7 rows at once"), "{said}");
         }
         assert!(room(1e3, &Share::Rows(7)).is_ok());
+    }
+
+    #[test]
+    fn a_table_is_too_large_when_its_numbers_are() {
+        assert_eq!(exceeds(4_000, 3_999), Some((4_000, 3_999)));
+        assert_eq!(exceeds(4_000, 4_000), None);
+        assert_eq!(too_large(1), None);
+        assert!(free().is_none() || too_large(u64::MAX).is_some());
     }
 
     #[test]

@@ -6,11 +6,15 @@ mod check;
 mod compare;
 mod completions;
 mod diagnose;
+mod draw;
 mod evaluate;
+mod exam;
 mod explain;
 mod export;
+mod fmt;
 mod functions;
 mod man;
+mod mark;
 mod new;
 mod optimizers;
 mod overrides;
@@ -42,6 +46,8 @@ pub(crate) enum Command {
     Check(check::Args),
     /// Explain a file: shapes, gradients, values; or answer single questions
     Explain(explain::Args),
+    /// Mark somebody's answers line by line
+    Mark(mark::Args),
     /// Train a file's network on the data that it names
     Train(train::Args),
     /// Train a file in many ways and hold them side by side
@@ -58,6 +64,12 @@ pub(crate) enum Command {
     Export(export::Args),
     /// List the steps of the planned program
     Plan(plan::Args),
+    /// Make exercises of a worked example: other numbers, sheets, a Moodle quiz
+    Exam(exam::Args),
+    /// Draw the network: SVG, PNG, or in the terminal
+    Draw(draw::Args),
+    /// Spell a file in Unicode, ASCII or LaTeX
+    Fmt(fmt::Args),
     /// Write a file to begin with
     New(new::Args),
     /// List the activations, losses and other functions, each as an equation
@@ -75,6 +87,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
     match command {
         Command::Check(args) => check::run(&args, screen),
         Command::Explain(args) => explain::run(&args, screen),
+        Command::Mark(args) => mark::run(&args, screen),
         Command::Train(args) => train::run(&args, screen),
         Command::Compare(args) => compare::run(&args, screen),
         Command::Rerun(args) => rerun::run(&args, screen),
@@ -83,6 +96,9 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Diagnose(args) => diagnose::run(&args, screen),
         Command::Export(args) => export::run(&args, screen),
         Command::Plan(args) => plan::run(&args, screen),
+        Command::Exam(args) => exam::run(&args, screen),
+        Command::Draw(args) => draw::run(&args, screen),
+        Command::Fmt(args) => fmt::run(&args, screen),
         Command::New(args) => new::run(&args, screen),
         Command::Functions(args) => functions::run(&args, screen),
         Command::Optimizers(args) => optimizers::run(&args, screen),

@@ -41,9 +41,14 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let located = Failure::about(&source, USAGE);
     let model = run.model(Options::default().threads(args.threads)).map_err(&located)?;
     run.unchanged()?;
-    let loaded = model.load_data().map_err(&located)?;
+    let mut say = |words: &str| {
+        if !args.quiet {
+            screen.say(&format!("{}\n", report::clean(words)));
+        }
+    };
+    let data = model.open_data(run.caching()?.as_ref(), &mut say).map_err(&located)?;
     let mut progress = Progress::new(screen, args.quiet || screen.json);
-    let compared = rerun(&run, &model, &loaded, &mut |event: &Event| {
+    let compared = rerun(&run, &model, data.parts(), &mut |event: &Event| {
         progress.tell(event);
         Control::Continue
     });

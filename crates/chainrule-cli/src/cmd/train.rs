@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use chainrule::data::{self, Dataset};
+use chainrule::data::{Caching, Data, Parts, WINDOW, Window};
 use chainrule::graph::syntax::ast::Every;
 use chainrule::runs::{self, EventFile, Place, Recording, Run};
 use chainrule::train::{Control, End, Why};
-use chainrule::{Error, Evaluation, Model, Options, Summary, Trained};
+use chainrule::{Error, Evaluation, Model, Options, Summary, Trained, memory};
 use serde_json::{Value, json};
 
 use super::Sets;
@@ -28,6 +28,7 @@ use crate::{curve, interrupt, report};
   chainrule train digits.chain --epochs 10 --lr 0.01 --set H=64
   chainrule train --data adult.csv --target income      looks at the data and writes adult.chain
   chainrule train --resume runs/digits-1                goes on where a run was stopped or killed
+  chainrule train big.chain --cache cache               reads data larger than memory from disk
 
 Ctrl-C stops after the step at hand and saves; a second one leaves at once.")]
 pub(crate) struct Args {
@@ -50,6 +51,17 @@ pub(crate) struct Args {
     /// Save this often on the way: `1000 steps`, `5 min` or `never` [default: about a minute]
     #[arg(long, value_name = "STEPS|TIME", value_parser = every)]
     checkpoint_every: Option<Every>,
+    /// Keep the prepared rows on disk, in this folder, and read them block by block [default: OUT/cache
+    /// where the data is too large for the memory that is free, else in memory]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Rows of the cache that are in memory and shuffled together: `100000 rows`, `64 MiB`
+    /// [default: 256 MiB]
+    #[arg(long, value_name = "ROWS|SIZE", value_parser = window, conflicts_with = "resume")]
+    cache_window: Option<Window>,
+    /// Read the data into memory, however large it is
+    #[arg(long, conflicts_with_all = ["cache", "cache_window", "resume"])]
+    no_cache: bool,
     #[command(flatten)]
     set: Sets,
     /// Passes over the data
@@ -86,6 +98,11 @@ fn every(text: &str) -> Result<Every, String> {
     Every::read(text).ok_or_else(|| words.to_owned())
 }
 
+fn window(text: &str) -> Result<Window, String> {
+    let words = "expected rows or a size above 0: `100000 rows`, `64 MiB`, `1 GB`";
+    Window::read(text).ok_or_else(|| words.to_owned())
+}
+
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     if let Some(run) = &args.resume {
         return resume(args, run, screen);
@@ -113,14 +130,16 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     if !args.quiet {
         screen.say(&report::draw::all(&source, model.remarks()));
     }
-    let loaded = model.load_data().map_err(&located)?;
-    args.say_data(&loaded, screen);
+    let caching = args.caching(&model, screen);
+    let data = model.open_data(caching.as_ref(), &mut |words| args.say(words, screen));
+    let data = data.map_err(&located)?;
+    args.say_data(&data.parts(), screen);
     interrupt::listen();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let file = path.file_name().and_then(|name| name.to_str());
     let place = Place { root: &args.out, stem: &stem, file };
-    let recording = Recording::start(&model, &loaded, place).map_err(&located)?;
-    Job::new(args, recording)?.run(&loaded, screen, &located)
+    let recording = Recording::start(&model, data.parts(), place).map_err(&located)?;
+    Job::new(args, recording)?.run(&data, screen, &located)
 }
 
 /// Goes on with a run, in its folder, with its equations and settings.
@@ -133,16 +152,21 @@ fn resume(args: &Args, run: &Path, screen: &Screen) -> Outcome {
         return finished(&run, end, screen);
     }
     run.unchanged()?;
-    let loaded = model.load_data().map_err(&located)?;
-    let mut say = |words: &str| {
-        if !args.quiet {
-            screen.say(&format!("{}\n", report::clean(words)));
+    let mut caching = run.caching()?;
+    match (&mut caching, &args.cache) {
+        (Some(caching), Some(folder)) => caching.folder.clone_from(folder),
+        (None, Some(_)) => {
+            let words = "--cache: the run was trained from memory, and goes on so";
+            return Err(Failure::Usage(words.to_owned()));
         }
-    };
+        (_, None) => {}
+    }
+    let mut say = |words: &str| args.say(words, screen);
+    let data = model.open_data(caching.as_ref(), &mut say).map_err(&located)?;
     let recording =
-        Recording::go_on(&run, &model, &loaded, &mut say).map_err(&located)?;
+        Recording::go_on(&run, &model, data.parts(), &mut say).map_err(&located)?;
     interrupt::listen();
-    Job::new(args, recording)?.run(&loaded, screen, &located)
+    Job::new(args, recording)?.run(&data, screen, &located)
 }
 
 /// Nothing is left to do: no mistake, so that a script may ask until it is so.
@@ -181,15 +205,45 @@ impl Args {
         options
     }
 
-    /// What was done to the data, aloud.
-    fn say_data(&self, loaded: &data::Loaded, screen: &Screen) {
-        if self.quiet {
-            return;
+    /// Where the prepared rows go, if not into memory.
+    fn caching(&self, model: &Model, screen: &Screen) -> Option<Caching> {
+        let window = self.cache_window;
+        let folder = match &self.cache {
+            Some(folder) => folder.clone(),
+            None if self.no_cache => return None,
+            None => {
+                let folder = self.out.join("cache");
+                let large = memory::too_large(model.data_bytes());
+                if let Some((needed, free)) = large {
+                    let (needed, free) = (needed as f64, free as f64);
+                    let words = format!(
+                        "the data may need {} of memory, and {} are free: it is read through a \
+                         cache on disk (--no-cache: into memory all the same)",
+                        memory::bytes(needed),
+                        memory::bytes(free)
+                    );
+                    self.say(&words, screen);
+                } else {
+                    window?;
+                }
+                folder
+            }
+        };
+        let window = window.unwrap_or(WINDOW);
+        Some(Caching { window, ..Caching::new(folder) })
+    }
+
+    /// Says something, unless nothing is to be said.
+    fn say(&self, words: &str, screen: &Screen) {
+        if !self.quiet {
+            screen.say(&format!("{}\n", report::clean(words)));
         }
-        let more = [&loaded.validate, &loaded.test];
-        let more = more.into_iter().flatten().map(|(_, report)| report);
-        for report in std::iter::once(&loaded.prepared.report).chain(more) {
-            super::say_report(report, screen);
+    }
+
+    /// What was done to the data, aloud.
+    fn say_data(&self, parts: &Parts<'_>, screen: &Screen) {
+        if !self.quiet {
+            parts.reports().for_each(|report| super::say_report(report, screen));
         }
     }
 }
@@ -209,7 +263,7 @@ impl<'a> Job<'a> {
 
     fn run(
         mut self,
-        loaded: &data::Loaded,
+        data: &Data,
         screen: &Screen,
         located: &dyn Fn(Error) -> Failure,
     ) -> Outcome {
@@ -222,7 +276,7 @@ impl<'a> Job<'a> {
                 return Err(located(error));
             }
         };
-        self.close(&trained, loaded, screen)
+        self.close(&trained, data, screen)
     }
 
     fn train(&mut self, screen: &Screen) -> Result<Trained, Error> {
@@ -252,8 +306,8 @@ impl<'a> Job<'a> {
     }
 
     /// Saves, sums up, and gives the exit status.
-    fn close(self, trained: &Trained, loaded: &data::Loaded, screen: &Screen) -> Outcome {
-        let parts = self.parts(trained, loaded)?;
+    fn close(self, trained: &Trained, data: &Data, screen: &Screen) -> Outcome {
+        let parts = self.parts(trained, &data.parts())?;
         let summary = Summary::new(trained, parts);
         let text = summary.text() + &running_mean(trained);
         let mut document =
@@ -286,26 +340,11 @@ impl<'a> Job<'a> {
     fn parts(
         &self,
         trained: &Trained,
-        loaded: &data::Loaded,
+        parts: &Parts<'_>,
     ) -> Result<Vec<(String, Evaluation)>, Error> {
-        let held = loaded.prepared.held_out.as_ref();
-        let file = |part: &'_ Option<(Dataset, data::Report)>| {
-            part.as_ref().map(|(d, _)| d.clone())
-        };
-        let train = self.args.eval_train.then(|| loaded.prepared.train.clone());
-        let parts = [
-            ("training", train),
-            ("held out", held.cloned()),
-            ("validation", file(&loaded.validate)),
-            ("test", file(&loaded.test)),
-        ];
-        let mut out = Vec::new();
-        for (name, data) in parts {
-            if let Some(data) = data {
-                out.push((name.to_owned(), trained.evaluate_prepared(&data)?));
-            }
-        }
-        Ok(out)
+        let mut parts = parts.named();
+        parts.retain(|(name, _)| *name != "training" || self.args.eval_train);
+        trained.evaluate_parts(&parts)
     }
 }
 

@@ -4,13 +4,18 @@
 //! own, which is looked at afterwards.
 
 mod bad_input;
+mod cache;
 mod check;
 mod compare;
 mod diagnose;
+mod draw;
+mod exam;
 mod explain;
 mod export;
+mod fmt;
 mod listing;
 mod lost;
+mod mark;
 mod new;
 mod output;
 mod plan;

@@ -22,6 +22,8 @@ impl Parser<'_> {
             Tok::Sym("∑") => self.plain_sum(token.span),
             Tok::Sym("∑_") => self.indexed_sum(),
             Tok::Sym("\\frac") => self.fraction(),
+            Tok::Sym("{") => return self.braces(),
+            Tok::Sym("cases{") => self.cases_environment(),
             _ => return self.missing(),
         };
         Expr { kind, span: self.since(start) }

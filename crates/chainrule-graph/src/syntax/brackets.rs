@@ -25,7 +25,7 @@ impl Parser<'_> {
         }
     }
 
-    fn index(&mut self) -> Index {
+    pub(crate) fn index(&mut self) -> Index {
         if self.eat(":") {
             return Index::All;
         }

@@ -182,7 +182,9 @@ impl Parser<'_> {
             Tok::Name(_) => {
                 !token.word().is_some_and(|w| names::WORDS.contains(&w) || w == "for")
             }
-            Tok::Sym("(" | "[" | "√" | "∑" | "∑_" | "\\frac") => true,
+            Tok::Sym("(" | "[" | "{" | "√" | "∑" | "∑_" | "\\frac" | "cases{") => {
+                true
+            }
             Tok::Sym(bar @ ("‖" | "|")) => self.context.bar != Some(*bar),
             _ => false,
         }
@@ -293,6 +295,9 @@ impl Parser<'_> {
                 }
                 Tok::Sym("[") if !token.space && !self.context.literal => {
                     ExprKind::Element(Box::new(expr), self.indices())
+                }
+                Tok::Sym("_") if !token.space && !self.context.literal => {
+                    ExprKind::Element(Box::new(expr), self.subscript())
                 }
                 Tok::Sym("'") => {
                     self.not_a_transpose(token.span);

@@ -57,7 +57,11 @@ pub fn latex(e: &Expr) -> String {
         ExprKind::Binary(op, a, b) => binary(*op, a, b),
         ExprKind::Transpose(x) => format!("{}^{{\\top}}", base(x)),
         ExprKind::Call { func, primes, args } => {
-            let args: Vec<String> = args.iter().map(|a| latex(&a.value)).collect();
+            let named = |n: &super::ast::Name| format!("{} = ", name(&n.key));
+            let argument = |a: &super::ast::Arg| {
+                a.name.as_ref().map_or_else(String::new, named) + &latex(&a.value)
+            };
+            let args: Vec<String> = args.iter().map(argument).collect();
             let primes = "'".repeat(usize::from(*primes));
             format!("{}{primes}\\left({}\\right)", function(&func.key), args.join(", "))
         }
@@ -141,6 +145,8 @@ fn binary(op: BinaryOp, a: &Expr, b: &Expr) -> String {
     let (x, y) = (latex(a), latex(b));
     let sign = match op {
         BinaryOp::Div => return format!("\\frac{{{}}}{{{}}}", bare(a), bare(b)),
+        // `^{T}` would be a transpose.
+        BinaryOp::Pow if bare(b) == "T" => return format!("{}^{{(T)}}", base(a)),
         BinaryOp::Pow => return format!("{}^{{{}}}", base(a), bare(b)),
         BinaryOp::Space | BinaryOp::At => "\\,",
         BinaryOp::Add => " + ",
@@ -186,6 +192,64 @@ fn function(key: &str) -> String {
         "sigmoid" => "\\sigma".to_string(),
         _ => format!("\\operatorname{{{}}}", key.replace('_', "\\_")),
     }
+}
+
+/// A function's name, so that it reads back as the same one.
+pub(super) fn upright(key: &str) -> String {
+    match COMMANDS.contains(&key) {
+        true => format!("\\{key}"),
+        false => format!("\\operatorname{{{}}}", key.replace('_', "\\_")),
+    }
+}
+
+/// A symbol's name, so that it reads back as the same one: `W_{1}`, `\hat{y}`, `z^{[1]}`.
+pub(super) fn symbol(key: &str) -> String {
+    match key {
+        "𝟏" => return "\\mathbf{1}".to_owned(),
+        "ℝ" => return "\\mathbb{R}".to_owned(),
+        _ => {}
+    }
+    let (rest, mark) = match key.split_once('^') {
+        Some((rest, mark)) => (rest, format!("^{{{}}}", mark.trim_matches(['{', '}']))),
+        None => (key, String::new()),
+    };
+    let (base, subs) = match rest.split_once('_') {
+        Some((base, subs)) => (base, subs.trim_matches(['{', '}'])),
+        None => (rest, ""),
+    };
+    // A mark may stand before the subscript: `z^[2]_k`.
+    let (mark, late) = match mark.split_once('_') {
+        Some((m, k)) => {
+            (format!("{}}}", m.trim_end_matches('}')), k.trim_end_matches('}').to_owned())
+        }
+        None => (mark, String::new()),
+    };
+    let digits = base.find(|c: char| c.is_ascii_digit()).unwrap_or(base.len());
+    let (letters, number) = base.split_at(digits);
+    let greek = |text: &str| -> String {
+        let command =
+            |c: char| GREEK.iter().find(|g| g.0 == c).map(|g| format!("{} ", g.1));
+        text.chars().map(|c| command(c).unwrap_or_else(|| c.to_string())).collect()
+    };
+    let letters = match letters.chars().count() {
+        1 => stem(letters),
+        _ if stem(letters).starts_with(['\\']) && single_accent(letters) => stem(letters),
+        _ => format!("\\mathit{{{}}}", greek(letters).trim_end()),
+    };
+    let sub = |text: &str| match text.is_empty() {
+        true => String::new(),
+        false => format!("_{{{}}}", greek(text).trim_end()),
+    };
+    match subs.is_empty() {
+        true => format!("{letters}{}{mark}{}", sub(number), sub(&late)),
+        false => format!("{letters}{number}{}{mark}{}", sub(subs), sub(&late)),
+    }
+}
+
+/// A letter with a mark above it that has no sign of its own.
+fn single_accent(letters: &str) -> bool {
+    use unicode_normalization::UnicodeNormalization;
+    letters.nfd().filter(|c| c.is_alphabetic()).count() == 1
 }
 
 /// A canonical name: letter, accent, index, layer mark.

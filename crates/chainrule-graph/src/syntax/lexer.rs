@@ -6,13 +6,15 @@
 
 use crate::diag::{Code, Diagnostic, Span};
 
+use super::environments::{Open, Turn, ends_sentence};
 use super::names;
-use super::signs::{COMMANDS, FUNCTIONS, SILENT, SYMBOLS};
+use super::nearest::nearest;
+use super::signs::{COMMANDS, ESCAPES, FUNCTIONS, SILENT, SILENT_WITH_TEXT, SYMBOLS};
 use super::token::{Comment, Line, Tok, Token};
 
 /// The lines of `text` and what could not be read.
 pub(crate) fn lex(text: &str) -> (Vec<Line>, Vec<Diagnostic>) {
-    let mut lexer = Lexer { text, at: 0, diagnostics: Vec::new() };
+    let mut lexer = Lexer { text, at: 0, diagnostics: Vec::new(), open: Vec::new() };
     let mut lines = Vec::new();
     if text.starts_with('\u{feff}') {
         lexer.at = '\u{feff}'.len_utf8();
@@ -21,23 +23,27 @@ pub(crate) fn lex(text: &str) -> (Vec<Line>, Vec<Diagnostic>) {
         let line = lexer.line();
         lines.push(line);
     }
+    lexer.report_open();
     (lines, lexer.diagnostics)
 }
 
-struct Lexer<'a> {
-    text: &'a str,
-    at: usize,
-    diagnostics: Vec<Diagnostic>,
+pub(super) struct Lexer<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// LaTeX environments that are not closed yet, outermost first.
+    pub(super) open: Vec<(Open, Span)>,
 }
 
 impl<'a> Lexer<'a> {
-    fn rest(&self) -> &'a str {
+    pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
     fn line(&mut self) -> Line {
-        let mut line = Line { indent: indent_of(self.rest()), ..Line::default() };
-        if let Some(colon) = data_start(self.rest()) {
+        let indent = if self.open.is_empty() { indent_of(self.rest()) } else { 0 };
+        let mut line = Line { indent, aligned: !self.open.is_empty(), ..Line::default() };
+        if let Some(colon) = data_start(self.rest()).filter(|_| self.open.is_empty()) {
             self.data_line(colon, &mut line);
             return line;
         }
@@ -45,7 +51,7 @@ impl<'a> Lexer<'a> {
         loop {
             match self.rest().chars().next() {
                 None => return line,
-                Some('\n') => {
+                Some('\n') if self.open.is_empty() => {
                     self.at += 1;
                     return line;
                 }
@@ -56,7 +62,11 @@ impl<'a> Lexer<'a> {
                 }
                 Some(_) => {
                     let before = line.tokens.len();
-                    self.token(space, &mut line.tokens);
+                    match self.environment(space, &mut line) {
+                        Turn::End => return line,
+                        Turn::Read => {}
+                        Turn::Other => self.token(space, &mut line.tokens),
+                    }
                     // A silent command (`\left`) leaves the white space before it in force.
                     space = space && line.tokens.len() == before;
                 }
@@ -71,7 +81,13 @@ impl<'a> Lexer<'a> {
         Comment { text }
     }
 
-    fn push(&mut self, tok: Tok, length: usize, space: bool, out: &mut Vec<Token>) {
+    pub(super) fn push(
+        &mut self,
+        tok: Tok,
+        length: usize,
+        space: bool,
+        out: &mut Vec<Token>,
+    ) {
         let span = Span::new(self.at, self.at + length);
         self.at += length;
         out.push(Token { tok, span, space });
@@ -83,16 +99,23 @@ impl<'a> Lexer<'a> {
             return self.sum_head(length, space, out);
         }
         if let Some((value, length)) = number(rest) {
-            return self.number(value, length, space, out);
+            // The full stop of a formula that ends a sentence is no decimal point.
+            let stop = !self.open.is_empty()
+                && rest[..length].ends_with('.')
+                && ends_sentence(&rest[length - 1..]);
+            return self.number(value, length - usize::from(stop), space, out);
         }
         if let Some((power, length)) = raised(rest) {
             return self.push(Tok::Power(power), length, space, out);
+        }
+        if let Some(length) = raised_prime(rest) {
+            return self.push(Tok::Sym("'"), length, space, out);
         }
         if rest.starts_with('\\') {
             return self.command(space, out);
         }
         if let Some((ident, length)) = names::scan(rest) {
-            return self.push(Tok::Name(Box::new(ident)), length, space, out);
+            return self.name(ident, length, space, out);
         }
         if is_dot_t(rest) {
             return self.push(Tok::Sym("ᵀ"), 2, space, out);
@@ -120,7 +143,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn number(&mut self, value: f64, length: usize, space: bool, out: &mut Vec<Token>) {
-        let text = self.rest()[..length].to_string();
+        let text = plain_number(&self.rest()[..length]);
         if !value.is_finite() {
             let span = Span::new(self.at, self.at + length);
             let message =
@@ -147,28 +170,75 @@ impl<'a> Lexer<'a> {
 
     fn command(&mut self, space: bool, out: &mut Vec<Token>) {
         let rest = self.rest();
-        if rest.starts_with("\\|") {
-            return self.push(Tok::Sym("‖"), 2, space, out);
-        }
-        if rest.starts_with("\\,") || rest.starts_with("\\;") || rest.starts_with("\\ ") {
-            self.at += 2;
+        if let Some((written, sym)) = ESCAPES.iter().find(|e| rest.starts_with(e.0)) {
+            match sym {
+                Some(sym) => self.push(Tok::Sym(sym), written.len(), space, out),
+                None => self.at += written.len(),
+            }
             return;
         }
         let word = &rest[1..];
         let end = word.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.len());
-        let word = &word[..end];
+        let (word, after) = word.split_at(end);
         if SILENT.contains(&word) {
-            self.at += end + 1;
+            // `\left.` is no sign at all.
+            self.at += end + 1 + usize::from(after.starts_with('.'));
+        } else if SILENT_WITH_TEXT.contains(&word) {
+            let text = after.find('}').filter(|_| after.starts_with('{'));
+            self.at += end + 1 + text.map_or(0, |t| t + 1);
         } else if let Some((_, sym)) = COMMANDS.iter().find(|c| c.0 == word) {
             self.push(Tok::Sym(sym), end + 1, space, out);
         } else if FUNCTIONS.contains(&word) {
             let ident = names::Ident::new(word.to_string(), Vec::new(), None);
             self.push(Tok::Name(Box::new(ident)), end + 1, space, out);
         } else if let Some((ident, length)) = names::scan(rest) {
-            self.push(Tok::Name(Box::new(ident)), length, space, out);
+            self.name(ident, length, space, out);
         } else {
-            self.unknown();
+            self.unknown_command(end + 1);
         }
+    }
+
+    /// A name; of `W^{[2]\top}` the transpose apart.
+    fn name(
+        &mut self,
+        ident: names::Ident,
+        length: usize,
+        space: bool,
+        out: &mut Vec<Token>,
+    ) {
+        let transposed = (ident.mark.is_none())
+            .then(|| names::transposed_mark(&self.rest()[length..]))
+            .flatten();
+        let Some((mark, to_mark, rest)) = transposed else {
+            return self.push(Tok::Name(Box::new(ident)), length, space, out);
+        };
+        let written = self.rest()[..length + to_mark].to_string();
+        let mut ident = names::Ident::new(ident.base, ident.subs, Some(mark));
+        ident.written = written;
+        self.push(Tok::Name(Box::new(ident)), length + to_mark, space, out);
+        self.push(Tok::Sym("ᵀ"), rest, false, out);
+    }
+
+    fn unknown_command(&mut self, length: usize) {
+        let rest = self.rest();
+        let argument =
+            rest[length..].find('}').filter(|_| rest[length..].starts_with('{'));
+        let command = &rest[..length];
+        let span = Span::new(self.at, self.at + length);
+        let known: Vec<&str> = (COMMANDS.iter().map(|c| c.0))
+            .chain(FUNCTIONS.iter().copied())
+            .chain(SILENT.iter().copied())
+            .chain(names::COMMANDS.iter().copied())
+            .collect();
+        let message = format!("the LaTeX command `{command}` is not known here");
+        let mut diagnostic = Diagnostic::error(Code::P1, span, message);
+        if let Some(near) = nearest(&command[1..], &known) {
+            let with = format!("\\{near}");
+            let edits = vec![crate::diag::Edit { span, with: with.clone() }];
+            diagnostic = diagnostic.fix(format!("did you mean `{with}`?"), edits);
+        }
+        self.diagnostics.push(diagnostic);
+        self.at += length + argument.map_or(0, |a| a + 1);
     }
 
     /// One diagnostic for a run of characters that mean nothing here.
@@ -289,7 +359,8 @@ fn is_dot_t(rest: &str) -> bool {
 
 /// Length of `∑_`, `Σ_`, `sum_` when an index follows. `Σ_1` and `sum_loss` are names.
 fn sum_head(rest: &str) -> Option<usize> {
-    let sign = ["∑", "\\sum"].iter().find(|h| rest.starts_with(**h));
+    let signs = ["∑", "\\sum\\limits", "\\sum\\nolimits", "\\sum"];
+    let sign = signs.iter().find(|h| rest.starts_with(**h));
     let letter = ["Σ", "sum"].iter().find(|h| rest.starts_with(**h));
     let head = sign.or(letter)?.len();
     let after = &rest[head..];
@@ -342,8 +413,36 @@ fn number(rest: &str) -> Option<(f64, usize)> {
             at += 1 + sign + digits(power);
         }
     }
-    let text = rest[..at].replace(['−', '–'], "-");
+    let mut text = rest[..at].replace(['−', '–'], "-");
+    if let Some((power, length)) = power_of_ten(&rest[at..]) {
+        text.push_str(&format!("e{power}"));
+        at += length;
+    }
     text.parse().ok().map(|value| (value, at))
+}
+
+/// `1 \cdot 10^{-4}` as `1e-4`; anything else as it is.
+fn plain_number(text: &str) -> String {
+    let end = text.find([' ', '\\']).unwrap_or(text.len());
+    match power_of_ten(&text[end..]) {
+        Some((power, _)) => format!("{}e{power}", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+/// ` \cdot 10^{-4}` behind a number, as LaTeX writes `e-4`.
+pub(super) fn power_of_ten(rest: &str) -> Option<(i32, usize)> {
+    let body = rest.trim_start_matches(' ');
+    let body = ["\\cdot", "\\times"].iter().find_map(|sign| body.strip_prefix(sign))?;
+    let body = body.trim_start_matches(' ').strip_prefix("10^{")?;
+    let (power, after) = body.split_once('}')?;
+    Some((power.replace('−', "-").parse().ok()?, rest.len() - after.len()))
+}
+
+/// `^\prime`, `^{\prime}`.
+fn raised_prime(rest: &str) -> Option<usize> {
+    let forms = ["^\\prime", "^{\\prime}"];
+    forms.iter().find(|f| rest.starts_with(**f)).map(|f| f.len())
 }
 
 /// `²`, `⁻¹`: a power in raised digits.

@@ -103,7 +103,7 @@ impl Grouping {
         }
         self.above.clear();
         let row_end = self.open.last().is_some_and(|o| o.0 == "[");
-        let Line { indent, tokens, comment } = line;
+        let Line { indent, tokens, comment, .. } = line;
         self.count(&tokens);
         let Some(block) = self.blocks.last_mut() else { return };
         block.beside.extend(comment);

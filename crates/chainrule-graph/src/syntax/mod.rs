@@ -11,6 +11,7 @@ mod atoms;
 mod brackets;
 mod checks;
 mod declare;
+mod environments;
 mod expand;
 mod expr;
 mod functions;
@@ -18,6 +19,8 @@ mod functions;
 mod fuzz;
 mod greek;
 pub mod latex;
+#[cfg(test)]
+mod latex_tests;
 mod lexer;
 mod lines;
 pub mod mathml;
@@ -25,6 +28,10 @@ mod names;
 pub(crate) mod nearest;
 mod parser;
 pub mod print;
+mod regroup;
+pub mod respell;
+#[cfg(test)]
+mod respell_tests;
 #[cfg(test)]
 mod samples;
 mod scan;

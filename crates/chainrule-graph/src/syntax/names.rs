@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::greek::greek_word;
-pub(crate) use super::scan::scan;
+pub(crate) use super::scan::{COMMANDS, scan, transposed_mark};
 
 /// Marks above a letter that have a name: `y_hat`, `\hat{y}`.
 pub(crate) const ACCENTS: &[(char, &str)] =

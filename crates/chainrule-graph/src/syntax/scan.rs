@@ -44,6 +44,24 @@ fn scan_base(text: &str) -> Option<(String, usize)> {
     Some((text[..end].nfc().collect(), end))
 }
 
+/// Commands that only dress the name in their argument.
+pub(crate) const COMMANDS: &[&str] = &[
+    "text",
+    "mathrm",
+    "mathbf",
+    "mathit",
+    "mathcal",
+    "mathsf",
+    "mathtt",
+    "boldsymbol",
+    "operatorname",
+    "textbf",
+    "textrm",
+    "textit",
+    "bm",
+    "vec",
+];
+
 /// `\lambda`, `\hat{y}`, `\hat y`, `\mathbf{x}`, `\text{softmax}`.
 fn scan_command(text: &str) -> Option<(String, usize)> {
     let body = text.strip_prefix('\\')?;
@@ -52,14 +70,19 @@ fn scan_command(text: &str) -> Option<(String, usize)> {
     if let Some(letter) = greek_command(name) {
         return Some((letter.to_string(), 1 + end));
     }
+    if name == "ell" {
+        return Some(('ℓ'.to_string(), 1 + end));
+    }
+    let rest = rest.strip_prefix('*').filter(|_| name == "operatorname").unwrap_or(rest);
     let (content, length) = argument(rest)?;
+    let length = body.len() - end - rest.len() + length;
     let base = match name {
         "hat" | "widehat" => accent(&content, '\u{302}')?,
         "bar" | "overline" => accent(&content, '\u{304}')?,
         "tilde" | "widetilde" => accent(&content, '\u{303}')?,
         "mathbb" if content == "R" => "ℝ".to_string(),
-        "text" | "mathrm" | "mathbf" | "mathit" | "mathcal" | "boldsymbol"
-        | "operatorname" | "textbf" => content,
+        "mathbb" | "mathbf" | "boldsymbol" if content == "1" => "𝟏".to_string(),
+        name if COMMANDS.contains(&name) => content,
         _ => return None,
     };
     let first = base.chars().next().filter(|&c| is_letter(c));
@@ -70,22 +93,48 @@ fn accent(content: &str, mark: char) -> Option<String> {
     single_letter(content).then(|| format!("{content}{mark}").nfc().collect())
 }
 
-/// `{…}` or one letter after white space, with Greek commands replaced.
+/// `{…}`, a command, or one letter after white space, with Greek commands replaced.
 fn argument(text: &str) -> Option<(String, usize)> {
-    let (inner, length) = match text.strip_prefix('{') {
+    let start = text.len() - text.trim_start_matches(' ').len();
+    let (inner, length) = match text[start..].strip_prefix('{') {
         Some(rest) => {
-            let close = rest.find(['}', '\n'])?;
-            (&rest[..close], close + 2)
+            let close = closing(rest)?;
+            (&rest[..close], start + close + 2)
+        }
+        None if text[start..].starts_with('\\') => {
+            let (inner, length) = scan_command(&text[start..])?;
+            return Some((inner, start + length));
         }
         None => {
-            let start = text.len() - text.trim_start_matches(' ').len();
             let c = text[start..].chars().next().filter(|_| start > 0)?;
             (&text[start..start + c.len_utf8()], start + c.len_utf8())
         }
     };
+    // A name that is dressed twice: `\mathbf{\hat{y}}`.
+    if let Some((dressed, end)) = scan_command(inner.trim())
+        && end == inner.trim().len()
+    {
+        return Some((dressed, length));
+    }
     let inner = plain(inner);
+    let inner = inner.trim_matches([',', '.']).to_string();
     (!inner.is_empty() && inner.chars().all(|c| is_part(c) || c == '_'))
         .then_some((inner, length))
+}
+
+/// The brace that closes what was opened just before `text`, on its line.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(at),
+            '}' => depth -= 1,
+            '\n' => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Text of braces without spaces, `\lambda` as `λ`, in NFC with the plain minus.
@@ -101,6 +150,8 @@ fn plain(text: &str) -> String {
             continue;
         }
         match c {
+            // `leaky\_relu`
+            '\\' if rest[1..].starts_with('_') => {}
             '−' | '–' => out.push('-'),
             c if c.is_whitespace() => {}
             c => out.push(one_glyph(c)),
@@ -150,4 +201,23 @@ fn scan_mark(text: &str) -> Option<(LayerMark, usize)> {
         });
     }
     None
+}
+
+/// `^{[2]\top}`, `^{[2]T}`: the mark, how far it goes, and the length of the transpose behind it.
+pub(crate) fn transposed_mark(text: &str) -> Option<(LayerMark, usize, usize)> {
+    let forms = [("^{[", ']', true), ("^{(", ')', false)];
+    let (open, close, square) = *forms.iter().find(|f| text.starts_with(f.0))?;
+    let end = open.len() + text[open.len()..].find([close, '\n', '}', '#'])?;
+    let after = text[end..].strip_prefix(close)?;
+    let sign = after.trim_start_matches(['^', ' ']);
+    let signs = ["\\top", "\\intercal", "⊤", "ᵀ", "T", "{\\top}", "{T}"];
+    let rest = signs.iter().find_map(|s| sign.strip_prefix(s))?;
+    let rest = rest.trim_start_matches(' ').strip_prefix('}')?;
+    let inner = plain(&text[open.len()..end]);
+    let fits =
+        !inner.is_empty() && inner.chars().all(|c| is_part(c) || matches!(c, '+' | '-'));
+    let to_mark = end + close.len_utf8();
+    fits.then(|| {
+        (LayerMark { square, text: inner }, to_mark, text.len() - rest.len() - to_mark)
+    })
 }

@@ -94,11 +94,89 @@ pub(crate) const COMMANDS: &[(&str, &str)] = &[
     ("leftarrow", "←"),
     ("gets", "←"),
     ("sim", "~"),
+    ("ast", "*"),
+    ("coloneqq", ":="),
+    ("colon", ":"),
+    ("land", "and"),
+    ("wedge", "and"),
+    ("lor", "or"),
+    ("vee", "or"),
+    ("lnot", "not"),
+    ("neg", "not"),
+    ("leqslant", "≤"),
+    ("geqslant", "≥"),
+    ("intercal", "ᵀ"),
+    ("prime", "'"),
+    ("vert", "|"),
+    ("dfrac", "\\frac"),
+    ("tfrac", "\\frac"),
+    ("ldots", ".."),
+    ("dots", ".."),
 ];
 
 /// LaTeX commands that only arrange.
-pub(crate) const SILENT: &[&str] =
-    &["left", "right", "quad", "qquad", "big", "Big", "bigl", "bigr"];
+pub(crate) const SILENT: &[&str] = &[
+    "left",
+    "right",
+    "quad",
+    "qquad",
+    "big",
+    "Big",
+    "bigl",
+    "bigr",
+    "Bigl",
+    "Bigr",
+    "bigg",
+    "Bigg",
+    "displaystyle",
+    "textstyle",
+    "limits",
+    "nolimits",
+    "nonumber",
+    "notag",
+];
+
+/// LaTeX commands that say nothing here, nor does the text in braces behind them.
+pub(crate) const SILENT_WITH_TEXT: &[&str] = &["label", "tag", "hspace", "vspace"];
+
+/// Spaces and other marks of one sign behind a backslash, and what they are.
+pub(crate) const ESCAPES: &[(&str, Option<&str>)] = &[
+    ("\\,", None),
+    ("\\;", None),
+    ("\\:", None),
+    ("\\!", None),
+    ("\\ ", None),
+    ("\\(", None),
+    ("\\)", None),
+    ("\\|", Some("‖")),
+    ("\\{", Some("(")),
+    ("\\}", Some(")")),
+    ("\\%", Some("%")),
+];
+
+/// LaTeX environments whose lines are statements.
+pub(crate) const DISPLAYS: &[&str] = &[
+    "align",
+    "aligned",
+    "alignat",
+    "alignedat",
+    "equation",
+    "gather",
+    "gathered",
+    "split",
+    "eqnarray",
+    "multline",
+    "flalign",
+    "displaymath",
+    "math",
+];
+
+/// LaTeX environments that are a matrix.
+pub(crate) const MATRICES: &[&str] =
+    &["bmatrix", "pmatrix", "matrix", "smallmatrix", "array"];
+
+/// LaTeX environments that are cases.
+pub(crate) const CASES: &[&str] = &["cases", "dcases"];
 
 /// LaTeX commands that are function names.
 pub(crate) const FUNCTIONS: &[&str] =

@@ -68,6 +68,8 @@ pub(crate) struct Line {
     pub(crate) indent: usize,
     pub(crate) tokens: Vec<Token>,
     pub(crate) comment: Option<Comment>,
+    /// It began inside a LaTeX environment, where lines end with `\\\\`.
+    pub(crate) aligned: bool,
 }
 
 /// Depth-0 positions of `tokens` that satisfy `wanted`.

@@ -1,8 +1,8 @@
 //! Cells of a column → codes: the number itself, or the place of a category.
 //!
-//! In: a column, and levels or none. Out: [`Coder`], which answers one row at a time; words are
-//! looked up once per distinct word, not once per row. Deliberately absent: what to do with the
-//! missing and the unknown.
+//! In: a column, and levels or none. Out: [`Coder`], which answers one row at a time, also of other
+//! blocks of the same column; words are looked up once per distinct word, not once per row.
+//! Deliberately absent: what to do with the missing and the unknown.
 
 use std::cmp::Ordering;
 
@@ -19,9 +19,8 @@ pub(super) enum Code {
     Found(f64),
 }
 
-/// Answers for the cells of one column.
-pub(super) struct Coder<'a> {
-    column: &'a RawColumn,
+/// Answers for the cells of one column, whichever block of it.
+pub(super) struct Coder {
     lookup: Lookup,
 }
 
@@ -34,25 +33,25 @@ enum Lookup {
     Words(Vec<f64>),
 }
 
-impl<'a> Coder<'a> {
+impl Coder {
     /// Cells as finite numbers.
-    pub(super) fn numbers(column: &'a RawColumn) -> Self {
+    pub(super) fn numbers(column: &RawColumn) -> Self {
         let number = |w: &String| finite(w).unwrap_or(f64::NAN);
         let lookup = match &column.cells {
             Cells::Text(text) => Lookup::Words(text.words.iter().map(number).collect()),
             Cells::Number(_) | Cells::Byte(_) => Lookup::Plain,
         };
-        Self { column, lookup }
+        Self { lookup }
     }
 
     /// Cells as places among the levels; `3` and `3.0` are one level.
-    pub(super) fn levels(column: &'a RawColumn, levels: &[String]) -> Self {
+    pub(super) fn levels(column: &RawColumn, levels: &[String]) -> Self {
         let places = || levels.iter().enumerate();
         let mut values: Vec<(f64, f64)> =
             places().filter_map(|(i, l)| Some((finite(l)?, i as f64))).collect();
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Cells::Text(text) = &column.cells else {
-            return Self { column, lookup: Lookup::Values(values) };
+            return Self { lookup: Lookup::Values(values) };
         };
         let mut known: Vec<(&str, f64)> =
             places().map(|(i, l)| (l.as_str(), i as f64)).collect();
@@ -64,12 +63,12 @@ impl<'a> Coder<'a> {
                 Err(_) => finite(word).map_or(f64::NAN, |n| find(&values, n)),
             }
         };
-        Self { column, lookup: Lookup::Words(text.words.iter().map(code).collect()) }
+        Self { lookup: Lookup::Words(text.words.iter().map(code).collect()) }
     }
 
-    /// The code of the cell of row `row`.
-    pub(super) fn code(&self, row: usize) -> Code {
-        let number = match &self.column.cells {
+    /// The code of the cell of row `row` of the column, or of a block of it.
+    pub(super) fn code(&self, column: &RawColumn, row: usize) -> Code {
+        let number = match &column.cells {
             Cells::Byte(bytes) => f64::from(bytes.get(row)),
             Cells::Number(numbers) => numbers.get(row),
             Cells::Text(text) => {
@@ -106,39 +105,83 @@ pub(super) fn finite(word: &str) -> Option<f64> {
 /// The distinct values of some rows, sorted (numbers numerically, before words), and whether one
 /// of the cells is missing.
 pub(super) fn distinct(column: &RawColumn, rows: &[u32]) -> (Vec<String>, bool) {
-    let (mut values, missing) = match &column.cells {
-        Cells::Text(text) => {
-            let mut met = vec![false; text.words.len()];
-            let mut missing = false;
-            for &row in rows {
-                match met.get_mut(text.index[row as usize] as usize) {
-                    Some(met) => *met = true,
-                    None => missing = true,
-                }
-            }
-            let words = text.words.iter().zip(met).filter(|(_, met)| *met);
-            (words.map(|(w, _)| w.clone()).collect(), missing)
-        }
-        Cells::Number(_) | Cells::Byte(_) => distinct_numbers(column, rows),
-    };
-    values.sort_by(|a, b| compare(a, b));
-    (values, missing)
+    let mut distinct = Distinct::new(column);
+    distinct.add(column, rows);
+    distinct.finish(column)
 }
 
-fn distinct_numbers(column: &RawColumn, rows: &[u32]) -> (Vec<String>, bool) {
-    let coder = Coder::numbers(column);
-    let mut numbers = Vec::new();
-    let mut missing = false;
-    for &row in rows {
-        match coder.code(row as usize) {
-            Code::Found(number) => numbers.push(number + 0.0),
-            Code::Missing => missing = true,
-            Code::Unknown => {}
+/// Collects the distinct values of a column, block by block.
+pub(super) struct Distinct {
+    coder: Coder,
+    /// Which words were met.
+    met: Vec<bool>,
+    /// Numbers that were met, the first `sorted` of them rising and each once.
+    numbers: Vec<f64>,
+    sorted: usize,
+    missing: bool,
+}
+
+/// Numbers that may come before they are sorted again.
+const UNSORTED: usize = 1 << 16;
+
+impl Distinct {
+    pub(super) fn new(column: &RawColumn) -> Self {
+        let met = match &column.cells {
+            Cells::Text(text) => vec![false; text.words.len()],
+            Cells::Number(_) | Cells::Byte(_) => Vec::new(),
+        };
+        let coder = Coder { lookup: Lookup::Plain };
+        Self { coder, met, numbers: Vec::new(), sorted: 0, missing: false }
+    }
+
+    /// Adds rows of a block.
+    pub(super) fn add(&mut self, column: &RawColumn, rows: &[u32]) {
+        for &row in rows {
+            match &column.cells {
+                Cells::Text(text) => {
+                    match self.met.get_mut(text.index[row as usize] as usize) {
+                        Some(met) => *met = true,
+                        None => self.missing = true,
+                    }
+                }
+                Cells::Number(_) | Cells::Byte(_) => self.number(column, row as usize),
+            }
         }
     }
-    numbers.sort_by(f64::total_cmp);
-    numbers.dedup();
-    (numbers.into_iter().map(number_text).collect(), missing)
+
+    fn number(&mut self, column: &RawColumn, row: usize) {
+        match self.coder.code(column, row) {
+            Code::Found(number) => self.numbers.push(number + 0.0),
+            Code::Missing => self.missing = true,
+            Code::Unknown => {}
+        }
+        // Twice as many as are known to differ: memory follows the distinct numbers.
+        if self.numbers.len() > 2 * self.sorted + UNSORTED {
+            self.sort();
+        }
+    }
+
+    fn sort(&mut self) {
+        self.numbers.sort_unstable_by(f64::total_cmp);
+        self.numbers.dedup();
+        self.sorted = self.numbers.len();
+    }
+
+    /// The values; `column` is any block of the column.
+    pub(super) fn finish(mut self, column: &RawColumn) -> (Vec<String>, bool) {
+        self.sort();
+        let mut values: Vec<String> = match &column.cells {
+            Cells::Text(text) => {
+                let words = text.words.iter().zip(self.met).filter(|(_, met)| *met);
+                words.map(|(w, _)| w.clone()).collect()
+            }
+            Cells::Number(_) | Cells::Byte(_) => {
+                self.numbers.into_iter().map(number_text).collect()
+            }
+        };
+        values.sort_by(|a, b| compare(a, b));
+        (values, self.missing)
+    }
 }
 
 fn compare(a: &str, b: &str) -> Ordering {

@@ -1,6 +1,6 @@
 //! Recipe and rows → arrays; the one function for training and prediction.
 //!
-//! In: [`SymbolPlan`], a table, row numbers. Out: an [`Array`], and counts in the report. Rows are
+//! In: [`SymbolPlan`], a table or its blocks, row numbers. Out: an [`Array`], and counts in the report. Rows are
 //! taken in blocks so that a column-wise source is turned into rows within the cache.
 
 use super::Array;
@@ -17,40 +17,73 @@ use chainrule_graph::syntax::settings::nearest;
 /// Rows that are worked on together: 784 columns of them are 1.6 MB.
 const BLOCK: usize = 256;
 
-/// The values of a symbol in the given rows.
-pub(super) fn encode(
-    plan: &SymbolPlan,
-    source: &Source,
-    rows: &[u32],
-    report: &mut Report,
-) -> Result<Array, Error> {
-    let mut columns = Vec::new();
-    let mut width = 0;
-    for column in &plan.columns {
-        let encoder = Encoder::new(column, source, width)?;
-        width += column.kind.width();
-        columns.push(encoder);
-    }
-    if plan.form == Form::Classes {
-        return classes(plan, source, rows);
-    }
-    let size = checked_size(plan, source, rows.len(), width)?;
-    let mut values = vec![0.0; size];
-    for (block, out) in rows.chunks(BLOCK).zip(values.chunks_mut(BLOCK * width)) {
-        for column in &mut columns {
-            column.block(source, block, out, width)?;
+/// Encodes a symbol, block by block.
+pub(super) struct SymbolEncoder<'p> {
+    plan: &'p SymbolPlan,
+    columns: Vec<Encoder<'p>>,
+    width: usize,
+}
+
+impl<'p> SymbolEncoder<'p> {
+    /// `source` is the table, or any block of it.
+    pub(super) fn new(plan: &'p SymbolPlan, source: &Source) -> Result<Self, Error> {
+        let mut columns = Vec::new();
+        let mut width = 0;
+        for column in &plan.columns {
+            columns.push(Encoder::new(column, source, width)?);
+            width += column.kind.width();
         }
+        Ok(Self { plan, columns, width })
     }
-    for column in columns {
-        column.report(report);
+
+    /// The places of its columns in the table.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|c| c.place)
     }
-    check_form(plan, source, rows, &values, width)?;
-    if plan.form == Form::OneHot {
-        let hot = |row: &[f64]| row.iter().position(|&v| v == 1.0).unwrap_or(0) as u32;
-        let index = values.chunks(width).map(hot).collect();
-        return Ok(Array::Index { classes: width, index });
+
+    /// The values in rows of a block.
+    pub(super) fn rows(&mut self, source: &Source, rows: &[u32]) -> Result<Array, Error> {
+        if self.plan.form == Form::Classes {
+            return self.classes(source, rows);
+        }
+        let width = self.width;
+        let size = checked_size(self.plan, source, rows.len(), width)?;
+        let mut values = vec![0.0; size];
+        for (block, out) in rows.chunks(BLOCK).zip(values.chunks_mut(BLOCK * width)) {
+            for column in &mut self.columns {
+                column.block(source, block, out, width)?;
+            }
+        }
+        check_form(self.plan, source, rows, &values, width)?;
+        if self.plan.form == Form::OneHot {
+            let hot = |row: &[f64]| row.iter().position(|&v| v == 1.0).unwrap_or(0);
+            let index = values.chunks(width).map(|row| hot(row) as u32).collect();
+            return Ok(Array::Index { classes: width, index });
+        }
+        Ok(Array::Dense { cols: width, values })
     }
-    Ok(Array::Dense { cols: width, values })
+
+    fn classes(&self, source: &Source, rows: &[u32]) -> Result<Array, Error> {
+        let first = self.columns.first().map(|c| (c, &c.plan.kind));
+        let Some((encoder, Kind::Class { classes })) = first else {
+            let message = format!("`{}` has no classes", self.plan.key);
+            return Err(DataProblem::new(&source.name, message).into());
+        };
+        let column = &source.columns[encoder.place];
+        let index = |&row: &u32| match encoder.coder.code(column, row as usize) {
+            Code::Found(class) => Ok(class as u32),
+            Code::Missing | Code::Unknown => {
+                Err(unseen_class(source, column, row, classes))
+            }
+        };
+        let index = rows.iter().map(index).collect::<Result<_, _>>()?;
+        Ok(Array::Index { classes: classes.len(), index })
+    }
+
+    /// Adds up what was met.
+    pub(super) fn report(self, report: &mut Report) {
+        self.columns.into_iter().for_each(|column| column.report(report));
+    }
 }
 
 /// A hundred thousand categories by as many rows would fill any memory.
@@ -76,8 +109,9 @@ fn checked_size(
         .into())
 }
 
-fn find<'s>(source: &'s Source, name: &str) -> Result<&'s RawColumn, Error> {
-    source.column(name).ok_or_else(|| {
+/// The place of a column.
+fn find(source: &Source, name: &str) -> Result<usize, Error> {
+    source.columns.iter().position(|c| c.name == name).ok_or_else(|| {
         let names = || source.columns.iter().map(|c| c.name.as_str());
         let message =
             format!("expected the column `{name}` of the training file, found none");
@@ -88,22 +122,6 @@ fn find<'s>(source: &'s Source, name: &str) -> Result<&'s RawColumn, Error> {
         };
         problem.way_out(way_out).into()
     })
-}
-
-fn classes(plan: &SymbolPlan, source: &Source, rows: &[u32]) -> Result<Array, Error> {
-    let Some(ColumnPlan { name, kind: Kind::Class { classes } }) = plan.columns.first()
-    else {
-        let message = format!("`{}` has no classes", plan.key);
-        return Err(DataProblem::new(&source.name, message).into());
-    };
-    let column = find(source, name)?;
-    let coder = Coder::levels(column, classes);
-    let index = |&row: &u32| match coder.code(row as usize) {
-        Code::Found(class) => Ok(class as u32),
-        Code::Missing | Code::Unknown => Err(unseen_class(source, column, row, classes)),
-    };
-    let index = rows.iter().map(index).collect::<Result<_, _>>()?;
-    Ok(Array::Index { classes: classes.len(), index })
 }
 
 fn unseen_class(
@@ -126,8 +144,9 @@ fn unseen_class(
 
 struct Encoder<'a> {
     plan: &'a ColumnPlan,
-    column: &'a RawColumn,
-    coder: Coder<'a>,
+    /// Of the column, in the table.
+    place: usize,
+    coder: Coder,
     /// First entry of the column within an example.
     first: usize,
     filled: usize,
@@ -137,12 +156,9 @@ struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    fn new(
-        plan: &'a ColumnPlan,
-        source: &'a Source,
-        first: usize,
-    ) -> Result<Self, Error> {
-        let column = find(source, &plan.name)?;
+    fn new(plan: &'a ColumnPlan, source: &Source, first: usize) -> Result<Self, Error> {
+        let place = find(source, &plan.name)?;
+        let column = &source.columns[place];
         let coder = match &plan.kind {
             Kind::Number { .. } => Coder::numbers(column),
             Kind::Ordinal { levels, .. } => Coder::levels(column, levels),
@@ -150,7 +166,7 @@ impl<'a> Encoder<'a> {
             Kind::Class { classes } => Coder::levels(column, classes),
         };
         let (filled, missing, unseen, example) = (0, 0, 0, None);
-        Ok(Self { plan, column, coder, first, filled, missing, unseen, example })
+        Ok(Self { plan, place, coder, first, filled, missing, unseen, example })
     }
 
     /// Writes the entries of some rows; `out` holds them, `width` entries each, as zeros.
@@ -161,23 +177,25 @@ impl<'a> Encoder<'a> {
         out: &mut [f64],
         width: usize,
     ) -> Result<(), Error> {
-        let plan = self.plan;
+        let (plan, column) = (self.plan, &source.columns[self.place]);
         for (&row, out) in rows.iter().zip(out.chunks_mut(width)) {
-            let code = self.coder.code(row as usize);
+            let code = self.coder.code(column, row as usize);
             let out = &mut out[self.first..];
             match &plan.kind {
                 Kind::Number { median, steps } | Kind::Ordinal { median, steps, .. } => {
                     out[0] = self.number(source, row, code, *median, steps)?;
                 }
                 Kind::Category { categories, missing } => {
-                    if let Some(at) = self.category(row, code, categories.len(), *missing)
+                    let cell = (column, row);
+                    if let Some(at) =
+                        self.category(cell, code, categories.len(), *missing)
                     {
                         out[at] = 1.0;
                     }
                 }
                 Kind::Class { classes } => match code {
                     Code::Found(class) => out[0] = class,
-                    _ => return Err(unseen_class(source, self.column, row, classes)),
+                    _ => return Err(unseen_class(source, column, row, classes)),
                 },
             }
         }
@@ -192,7 +210,7 @@ impl<'a> Encoder<'a> {
         median: f64,
         steps: &[Step],
     ) -> Result<f64, Error> {
-        let row = row as usize;
+        let (row, column) = (row as usize, &source.columns[self.place]);
         let mut value = match code {
             Code::Found(number) => number,
             Code::Missing => {
@@ -203,7 +221,7 @@ impl<'a> Encoder<'a> {
         };
         for &step in steps {
             if step == Step::Log && value <= 0.0 {
-                return Err(log_of(source, self.column, row, value));
+                return Err(log_of(source, column, row, value));
             }
             value = step.apply(value);
         }
@@ -211,19 +229,20 @@ impl<'a> Encoder<'a> {
     }
 
     fn unknown(&self, source: &Source, row: usize) -> Error {
+        let column = &source.columns[self.place];
         match &self.plan.kind {
-            Kind::Ordinal { levels, .. } => not_a_level(source, self.column, row, levels),
+            Kind::Ordinal { levels, .. } => not_a_level(source, column, row, levels),
             _ => {
                 let way_out = "the column held numbers in training; mend the cell, leave it \
                                empty, or name a marker with `missing \"…\"`";
-                not_a_number(source, self.column, row, way_out)
+                not_a_number(source, column, row, way_out)
             }
         }
     }
 
     fn category(
         &mut self,
-        row: u32,
+        (column, row): (&RawColumn, u32),
         code: Code,
         count: usize,
         missing: bool,
@@ -238,7 +257,7 @@ impl<'a> Encoder<'a> {
         }
         self.unseen += 1;
         if self.example.is_none() {
-            self.example = Some(shown(self.column, row as usize));
+            self.example = Some(shown(column, row as usize));
         }
         None
     }
@@ -284,7 +303,7 @@ fn check_form(
     let more = if width > 6 { " …" } else { "" };
     let message =
         format!("`{}`: expected {expected}, found {}{more}", plan.key, shown.join(" "));
-    let column = find(source, &plan.columns[0].name)?;
+    let column = &source.columns[find(source, &plan.columns[0].name)?];
     let problem = source.problem(column, rows[at] as usize, message);
     Err(DataProblem { column: None, ..problem }.into())
 }

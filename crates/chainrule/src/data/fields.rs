@@ -28,6 +28,16 @@ impl<'a> Records<'a> {
         Self { text, at: 0, line: 1, separator }
     }
 
+    /// From the middle of a text whose lines before were counted.
+    pub(super) fn go_on(text: &'a str, separator: u8, line: u32) -> Self {
+        Self { text, at: 0, line, separator }
+    }
+
+    /// How far it has read, and the line there.
+    pub(super) fn place(&self) -> (usize, u32) {
+        (self.at, self.line)
+    }
+
     /// Puts the fields of the next record into `fields` and gives its line; `None` at the end.
     pub(crate) fn next(
         &mut self,

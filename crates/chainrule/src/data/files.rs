@@ -1,7 +1,8 @@
 //! Which files a `data:` line names, and whether they are still what they were.
 //!
 //! In: the line, the folder of the `.chain` file. Out: a [`DataFile`] each. Invariant: only the bytes
-//! count, not names of folders nor times; read in blocks. What is no regular file (a pipe) has no
+//! count, not names of folders nor times; read in blocks, and not at all where length and time of the
+//! last change are noted and the same. What is no regular file (a pipe) has no
 //! sum, as it cannot be read twice.
 
 use std::fs::{self, File};
@@ -21,6 +22,33 @@ pub struct DataFile {
     pub file: String,
     /// SHA-256 of its bytes; `None` for what cannot be read twice.
     pub sha256: Option<String>,
+    /// Of a file that is read into a cache: its length and when it was last changed. As long as both
+    /// are the same, its bytes are not read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
+}
+
+/// What the system says of a file without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Its length.
+    pub bytes: u64,
+    /// When it was last changed: seconds and nanoseconds since 1970.
+    pub modified: (u64, u32),
+}
+
+impl Stamp {
+    /// Of an open file.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        Self::new(&file.metadata()?)
+    }
+
+    fn new(about: &fs::Metadata) -> io::Result<Self> {
+        let since = about.modified()?.duration_since(std::time::UNIX_EPOCH);
+        let since = since.unwrap_or_default();
+        let modified = (since.as_secs(), since.subsec_nanos());
+        Ok(Self { bytes: about.len(), modified })
+    }
 }
 
 impl DataFile {
@@ -29,18 +57,24 @@ impl DataFile {
     /// # Errors
     /// [`Error::Read`].
     pub fn all(folder: &Path, spec: &DataSpec) -> Result<Vec<Self>, Error> {
+        let names = Self::names(spec).into_iter();
+        names.map(|name| Self::new(folder, name)).collect()
+    }
+
+    /// The names of the files of a line, each once.
+    pub(crate) fn names(spec: &DataSpec) -> Vec<String> {
         let lines = [&spec.file, &spec.validate, &spec.test];
         let parts = lines.into_iter().flatten().flat_map(|line| line.split(" + "));
         let mut names: Vec<String> = parts.map(|part| on_disk(part.trim())).collect();
         let mut seen = std::collections::BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
-        names.into_iter().map(|name| Self::new(folder, name)).collect()
+        names
     }
 
     fn new(folder: &Path, file: String) -> Result<Self, Error> {
         let path = folder.join(&file);
         let sha256 = sum(&path).map_err(|e| Error::read(&path, e))?;
-        Ok(Self { file, sha256 })
+        Ok(Self { file, sha256, stamp: None })
     }
 
     /// Whether the file is there and as it was.
@@ -48,8 +82,13 @@ impl DataFile {
     /// # Errors
     /// [`Error::Read`]; [`Error::Mismatch`] naming the file.
     pub fn unchanged(&self, folder: &Path) -> Result<(), Error> {
+        let path = folder.join(&self.file);
+        let stamp = fs::metadata(&path).and_then(|about| Stamp::new(&about));
+        if self.stamp.is_some() && self.stamp == stamp.ok() {
+            return Ok(());
+        }
         let now = Self::new(folder, self.file.clone())?;
-        if now == *self && self.sha256.is_some() {
+        if now.sha256 == self.sha256 && self.sha256.is_some() {
             return Ok(());
         }
         let found = match now.sha256.is_some() && self.sha256.is_some() {
@@ -57,7 +96,7 @@ impl DataFile {
             false => "something that cannot be read twice",
         };
         Err(Error::Mismatch {
-            field: folder.join(&self.file).display().to_string(),
+            field: path.display().to_string(),
             expected: "the data that the run began with".into(),
             found: found.into(),
         })
@@ -65,11 +104,11 @@ impl DataFile {
 }
 
 /// `x.npz` of `x.npz:key`.
-fn on_disk(part: &str) -> String {
+pub(super) fn on_disk(part: &str) -> String {
     part.split_once(".npz:").map_or(part.to_owned(), |(stem, _)| format!("{stem}.npz"))
 }
 
-fn sum(path: &Path) -> io::Result<Option<String>> {
+pub(super) fn sum(path: &Path) -> io::Result<Option<String>> {
     if !fs::metadata(path)?.is_file() {
         return Ok(None);
     }

@@ -74,6 +74,7 @@ fn named(name: &str, rows: usize, axes: usize, cells: Vec<Cells>) -> Source {
         columns: cells.into_iter().enumerate().map(column).collect(),
         headerless: false,
         parts: vec![Part { name: name.to_owned(), lines: None }],
+        first: 0,
     }
 }
 

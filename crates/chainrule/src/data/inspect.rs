@@ -331,7 +331,7 @@ fn target_transforms(
     reasons: &mut Vec<String>,
 ) -> Vec<Transform> {
     let coder = Coder::numbers(column);
-    let found = |row: usize| match coder.code(row) {
+    let found = |row: usize| match coder.code(column, row) {
         Code::Found(number) => Some(number),
         Code::Missing | Code::Unknown => None,
     };

@@ -12,7 +12,9 @@
 //! in the report; one-hot targets stay an index. Deliberately absent: batches, number types of the
 //! run, screens.
 
+mod blocks;
 mod columns;
+mod disk;
 mod encode;
 pub(crate) mod fields;
 mod files;
@@ -20,8 +22,14 @@ mod idx;
 mod inspect;
 mod learn;
 mod load;
+mod members;
 mod npy;
 mod npz;
+mod nth;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod part;
+mod parts;
 mod preparation;
 mod prepare;
 mod report;
@@ -33,9 +41,12 @@ mod table;
 mod tests;
 
 pub use chainrule_graph::syntax::settings::{DataSpec, parse_data, print_data};
-pub use files::DataFile;
+pub(crate) use disk::Scratch;
+pub use disk::{Cached, CachedPart, Caching, WINDOW, Wanted, Window, read_rows};
+pub use files::{DataFile, Stamp};
 pub use inspect::{ColumnKind, Inspected, Proposal, Task, propose, read_guessing};
 pub use load::{Loaded, load};
+pub use part::{Data, Part, Parts};
 pub use preparation::{ColumnPlan, Form, Kind, Preparation, Reading, Step, SymbolPlan};
 pub use prepare::{Prepared, prepare};
 pub use report::{Count, Report, Shape};

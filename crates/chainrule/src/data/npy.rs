@@ -14,61 +14,103 @@ use crate::limits;
 
 /// Reads one array; `stem` names its columns.
 pub(super) fn read(bytes: &[u8], name: &str, stem: &str) -> Result<Source, Error> {
-    let fail = |what: String| Error::from(DataProblem::new(name, what));
-    let (header, data) =
-        split(bytes).ok_or_else(|| fail("the .npy header is cut short".into()))?;
-    let head = Header::parse(header)
-        .ok_or_else(|| fail(format!("expected a .npy header, found `{header}`")))?;
-    let element = Element::parse(&head.element).ok_or_else(|| {
-        fail(format!(
-            "expected numbers or text, found entries of type `{}`",
-            head.element
-        ))
-    })?;
-    let (rows, columns) = head.rows_and_columns().ok_or_else(|| {
-        fail(format!("expected rows of numbers, found the shape {:?}", head.shape))
-    })?;
-    let promised = rows.checked_mul(columns).and_then(|n| n.checked_mul(element.width));
-    if promised != Some(data.len()) {
-        let what = format!(
-            "the .npy header promises {:?} entries of {} bytes, and {} bytes follow",
-            head.shape,
-            element.width,
-            data.len()
-        );
-        return Err(fail(what));
+    let begins = begins(bytes).filter(|&b| b <= bytes.len());
+    let Some(begins) = begins else {
+        return Err(DataProblem::new(name, "the .npy header is cut short").into());
+    };
+    let data = &bytes[begins..];
+    let array = Array::new(&bytes[..begins], data.len() as u64, name)?;
+    Ok(named(name, stem, array.rows, array.cells(data)))
+}
+
+/// What a header says of an array.
+pub(super) struct Array {
+    element: Element,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Whether it lies column by column.
+    pub(super) fortran: bool,
+}
+
+impl Array {
+    /// `header` is everything before the data, of which there are `bytes` bytes.
+    pub(super) fn new(header: &[u8], bytes: u64, name: &str) -> Result<Self, Error> {
+        let fail = |what: String| Error::from(DataProblem::new(name, what));
+        let header =
+            text(header).ok_or_else(|| fail("the .npy header is cut short".into()))?;
+        let head = Header::parse(header)
+            .ok_or_else(|| fail(format!("expected a .npy header, found `{header}`")))?;
+        let element = Element::parse(&head.element).ok_or_else(|| {
+            fail(format!(
+                "expected numbers or text, found entries of type `{}`",
+                head.element
+            ))
+        })?;
+        let (rows, columns) = head.rows_and_columns().ok_or_else(|| {
+            fail(format!("expected rows of numbers, found the shape {:?}", head.shape))
+        })?;
+        let promised =
+            rows.checked_mul(columns).and_then(|n| n.checked_mul(element.width));
+        if promised.map(|n| n as u64) != Some(bytes) {
+            let what = format!(
+                "the .npy header promises {:?} entries of {} bytes, and {bytes} bytes follow",
+                head.shape, element.width
+            );
+            return Err(fail(what));
+        }
+        if columns > limits::COLUMNS {
+            return Err(too_wide(name, columns).into());
+        }
+        Ok(Self { element, rows, columns, fortran: head.fortran })
     }
-    if columns > limits::COLUMNS {
-        return Err(too_wide(name, columns).into());
+
+    /// Bytes of one entry.
+    pub(super) fn width(&self) -> usize {
+        self.element.width
     }
-    let layout = if head.fortran { (rows, 1) } else { (1, columns) };
-    let cells = element.columns(data, columns, layout);
-    Ok(named(name, stem, rows, cells))
+
+    /// The cells of some rows, which lie as the whole does.
+    pub(super) fn cells(&self, data: &[u8]) -> Vec<Cells> {
+        let rows = data.len() / self.element.width / self.columns;
+        let layout = if self.fortran { (rows, 1) } else { (1, self.columns) };
+        self.element.columns(data, self.columns, layout)
+    }
+}
+
+/// The name of each of some columns.
+pub(super) fn names(stem: &str, columns: usize) -> Vec<String> {
+    match columns {
+        1 => vec![stem.to_owned()],
+        n => (1..=n).map(|i| format!("{stem}{i}")).collect(),
+    }
 }
 
 fn named(name: &str, stem: &str, rows: usize, cells: Vec<Cells>) -> Source {
-    let one = cells.len() == 1;
-    let column = |(i, cells): (usize, Cells)| {
-        let name = if one { stem.to_owned() } else { format!("{stem}{}", i + 1) };
-        RawColumn { name, cells, part: 0 }
-    };
+    let names = names(stem, cells.len());
+    let column = |(name, cells)| RawColumn { name, cells, part: 0 };
     Source {
         name: name.to_owned(),
         rows,
-        columns: cells.into_iter().enumerate().map(column).collect(),
+        columns: names.into_iter().zip(cells).map(column).collect(),
         headerless: false,
         parts: vec![Part { name: name.to_owned(), lines: None }],
+        first: 0,
     }
 }
 
-/// Header text and data.
-fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
+/// Where the data begins; `None` without the first twelve bytes.
+pub(super) fn begins(bytes: &[u8]) -> Option<usize> {
     let (length, start): (usize, usize) = match bytes.get(6)? {
         1 => (usize::from(u16::from_le_bytes([*bytes.get(8)?, *bytes.get(9)?])), 10),
         _ => (u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?) as usize, 12),
     };
-    let header = bytes.get(start..start.checked_add(length)?)?;
-    Some((std::str::from_utf8(header).ok()?.trim(), &bytes[start + length..]))
+    start.checked_add(length)
+}
+
+/// The text of a header.
+fn text(header: &[u8]) -> Option<&str> {
+    let start = if *header.get(6)? == 1 { 10 } else { 12 };
+    Some(std::str::from_utf8(header.get(start..)?).ok()?.trim())
 }
 
 struct Header {
@@ -153,7 +195,7 @@ impl Element {
             let text = self.text(&data[entry * self.width..(entry + 1) * self.width]);
             builder.push(Some(text.trim()).filter(|t| !t.is_empty()));
         }
-        Cells::Text(builder.words)
+        Cells::Text(builder.finish())
     }
 
     fn text(&self, bytes: &[u8]) -> String {

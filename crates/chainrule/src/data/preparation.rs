@@ -281,11 +281,21 @@ impl Preparation {
     }
 
     fn read_by(&self, read: Reader<'_>) -> Result<Source, Error> {
+        let (spec, text) = self.reading_later();
+        self.named(read(&spec, text)?)
+    }
+
+    /// How a later file is read, and which of its columns hold words.
+    pub(super) fn reading_later(&self) -> (DataSpec, &[String]) {
         let mut spec = self.reading.spec();
         // Names are given afterwards, as the file may lack the targets.
         spec.no_header = spec.no_header.map(|_| Vec::new());
         let text: &[String] = if spec.no_header.is_none() { &self.text } else { &[] };
-        let source = read(&spec, text)?;
+        (spec, text)
+    }
+
+    /// Gives the columns of a later file the names that they had in the training file.
+    pub(super) fn named(&self, source: Source) -> Result<Source, Error> {
         if source.headerless { self.with_names(source) } else { Ok(source) }
     }
 

@@ -2,20 +2,22 @@
 //!
 //! In: [`DataSpec`], the symbols of the model, a [`Source`], a seed. Out: [`Prepared`]. The order:
 //! columns are selected, rows without a target dropped, rows held out, the recipe learned from the
-//! training rows, and both parts encoded by it.
+//! training rows ([`learn`], the same for tables on disk), and both parts encoded by it.
 
 use chainrule_graph::diag::{Code as DiagCode, Diagnostic, Span};
 use chainrule_graph::syntax::settings::DataSpec;
 
-use super::columns::{Code, Coder, distinct};
-use super::encode::encode;
+use super::blocks::{Table, each_of};
+use super::columns::{Code, Coder, Distinct};
 use super::learn::Learner;
-use super::preparation::{Form, Preparation, Reading, SymbolPlan};
+use super::members::Members;
+use super::parts::{Census, PartEncoder};
+use super::preparation::{Preparation, Reading, SymbolPlan};
 use super::report::{Report, Shape};
 use super::select::{Pick, listed, select};
 use super::source::{RawColumn, Source};
-use super::split::split;
-use super::{Array, Dataset, SymbolInfo};
+use super::split::Split;
+use super::{Dataset, SymbolInfo};
 use crate::error::{DataProblem, Error};
 
 /// What [`prepare`] gives.
@@ -42,32 +44,65 @@ pub fn prepare(
     source: &Source,
     seed: u64,
 ) -> Result<Prepared, Error> {
+    let mut learned = learn(spec, symbols, source, seed)?;
+    let report = &mut learned.report;
+    let rows = learned.train.within(0, source.rows);
+    let mut train = learned.preparation.encode(source, rows, true, report)?;
+    let mut census = Census::new(&learned.preparation);
+    census.add(&train);
+    if spec.balanced {
+        learned.preparation.balanced = Some(balance(spec, &census)?);
+        learned.preparation.weigh_classes(&mut train);
+    }
+    describe(&mut learned, &census);
+    let Learned { preparation, held, mut report, .. } = learned;
+    let held_out = match held.within(0, source.rows) {
+        rows if rows.is_empty() => None,
+        rows => Some(preparation.encode(source, rows, true, &mut report)?),
+    };
+    Ok(Prepared { preparation, train, held_out, report })
+}
+
+/// What a walk over a table tells: the recipe and the parts.
+pub(super) struct Learned<'a> {
+    /// Without the weights of `balanced`.
+    pub(super) preparation: Preparation,
+    pub(super) train: Members,
+    pub(super) held: Members,
+    pub(super) report: Report,
+    picks: Vec<Vec<Pick<'a>>>,
+}
+
+/// Learns the recipe from the training part of a table, wherever it is.
+pub(super) fn learn<'a>(
+    spec: &'a DataSpec,
+    symbols: &[SymbolInfo],
+    table: &dyn Table,
+    seed: u64,
+) -> Result<Learned<'a>, Error> {
+    let source = table.head();
     let picks = select(spec, symbols, source)?;
-    let rows = rows_with_targets(source, &target_columns(symbols, &picks, source));
+    let rows = rows_with_targets(table, &target_columns(symbols, &picks))?;
     check_rows(source, rows.len())?;
-    let (train_rows, held_rows) = parts(spec, symbols, &picks, source, &rows, seed)?;
+    let (train, held) = parts(spec, symbols, &picks, table, &rows, seed)?;
     let mut report = Report {
         file: source.name.clone(),
         rows: source.rows,
         dropped: source.rows - rows.len(),
-        held_out: held_rows.len(),
+        held_out: held.len(),
         ..Report::default()
     };
-    let mut learner = Learner { spec, source, rows: &train_rows, report: &mut report };
+    let mut learner = Learner { spec, table, rows: &train, report: &mut report };
     let mut plans = Vec::new();
     for (symbol, picks) in symbols.iter().zip(&picks) {
         plans.push(learner.symbol(symbol, picks)?);
     }
     check_sizes(symbols, &plans, &picks)?;
+    let text = source.columns.iter().filter(|c| c.is_text());
     let mut preparation = Preparation {
         reading: Reading::of(spec),
         columns: source.columns.iter().map(|c| c.name.clone()).collect(),
-        text: source
-            .columns
-            .iter()
-            .filter(|c| c.is_text())
-            .map(|c| c.name.clone())
-            .collect(),
+        text: text.map(|c| c.name.clone()).collect(),
         symbols: plans,
         weight: spec.weight.as_ref().map(|w| weight_column(source, w)),
         balanced: None,
@@ -75,17 +110,7 @@ pub fn prepare(
     if source.headerless && preparation.reading.no_header.is_none() {
         preparation.reading.no_header = Some(Vec::new());
     }
-    let mut train = preparation.encode(source, train_rows, true, &mut report)?;
-    if spec.balanced {
-        preparation.balanced = Some(balance(spec, symbols, &train)?);
-        preparation.weigh_classes(&mut train);
-    }
-    describe(&preparation, &train, &picks, &mut report);
-    let held_out = match held_rows.is_empty() {
-        true => None,
-        false => Some(preparation.encode(source, held_rows, true, &mut report)?),
-    };
-    Ok(Prepared { preparation, train, held_out, report })
+    Ok(Learned { preparation, train, held, report, picks })
 }
 
 impl Preparation {
@@ -100,27 +125,40 @@ impl Preparation {
         source: &Source,
         with_targets: bool,
     ) -> Result<(Dataset, Report), Error> {
-        let targets: Vec<&RawColumn> = match with_targets {
+        let (rows, mut report) = self.members(source, with_targets)?;
+        let rows = rows.within(0, source.rows);
+        let dataset = self.encode(source, rows, with_targets, &mut report)?;
+        Ok((dataset, report))
+    }
+
+    /// The rows of a later table that count, and what is to be said of the others.
+    pub(super) fn members(
+        &self,
+        table: &dyn Table,
+        with_targets: bool,
+    ) -> Result<(Members, Report), Error> {
+        let source = table.head();
+        let targets = match with_targets {
             true => self.target_columns(source),
             false => Vec::new(),
         };
-        let rows = rows_with_targets(source, &targets);
-        if rows.is_empty() {
+        let rows = rows_with_targets(table, &targets)?;
+        if rows.len() == 0 {
             return Err(no_rows(source));
         }
-        let mut report = Report {
+        let report = Report {
             file: source.name.clone(),
             rows: source.rows,
             dropped: source.rows - rows.len(),
             ..Report::default()
         };
-        let dataset = self.encode(source, rows, with_targets, &mut report)?;
-        Ok((dataset, report))
+        Ok((rows, report))
     }
 
-    fn target_columns<'s>(&self, source: &'s Source) -> Vec<&'s RawColumn> {
+    fn target_columns(&self, source: &Source) -> Vec<usize> {
         let targets = self.symbols.iter().filter(|s| s.target);
-        targets.flat_map(|s| &s.columns).filter_map(|c| source.column(&c.name)).collect()
+        let place = |name: &str| source.columns.iter().position(|c| c.name == name);
+        targets.flat_map(|s| &s.columns).filter_map(|c| place(&c.name)).collect()
     }
 
     fn encode(
@@ -130,47 +168,29 @@ impl Preparation {
         with_targets: bool,
         report: &mut Report,
     ) -> Result<Dataset, Error> {
-        let mut arrays = Vec::new();
-        let mut counts = Report::default();
-        for plan in self.symbols.iter().filter(|s| with_targets || !s.target) {
-            arrays.push((plan.key.clone(), encode(plan, source, &rows, &mut counts)?));
-        }
-        report.add(counts);
-        let weights = match &self.weight {
-            Some(name) if with_targets => Some(weights(source, name, &rows)?),
-            _ => None,
-        };
-        let mut dataset = Dataset { rows: rows.len(), arrays, weights, origin: rows };
-        self.weigh_classes(&mut dataset);
+        let mut encoder = PartEncoder::new(self, source, with_targets)?;
+        let dataset = encoder.rows(source, rows)?;
+        encoder.finish(source, report)?;
         Ok(dataset)
     }
-
-    /// Multiplies the weight of each example by that of its class, if `balanced`.
-    fn weigh_classes(&self, dataset: &mut Dataset) {
-        let Some((key, by_class)) = &self.balanced else { return };
-        let Some(classes) = dataset.array(key).map(class_of_rows) else { return };
-        let mut weights =
-            dataset.weights.take().unwrap_or_else(|| vec![1.0; dataset.rows]);
-        for (weight, class) in weights.iter_mut().zip(classes) {
-            *weight *= by_class.get(class).copied().unwrap_or(1.0);
-        }
-        dataset.weights = Some(weights);
-    }
 }
 
-fn target_columns<'s>(
-    symbols: &[SymbolInfo],
-    picks: &[Vec<Pick<'_>>],
-    source: &'s Source,
-) -> Vec<&'s RawColumn> {
+fn target_columns(symbols: &[SymbolInfo], picks: &[Vec<Pick<'_>>]) -> Vec<usize> {
     let targets = symbols.iter().zip(picks).filter(|(s, _)| s.target);
-    targets.flat_map(|(_, picks)| picks).map(|p| &source.columns[p.column]).collect()
+    targets.flat_map(|(_, picks)| picks).map(|p| p.column).collect()
 }
 
-fn rows_with_targets(source: &Source, targets: &[&RawColumn]) -> Vec<u32> {
-    let there = |&row: &u32| targets.iter().all(|c| !c.is_missing(row as usize));
-    let count = u32::try_from(source.rows).unwrap_or(u32::MAX);
-    (0..count).filter(there).collect()
+fn rows_with_targets(table: &dyn Table, targets: &[usize]) -> Result<Members, Error> {
+    let mut rows = Members::default();
+    table.each(targets, &mut |block| {
+        let columns: Vec<&RawColumn> =
+            targets.iter().map(|&t| &block.columns[t]).collect();
+        let there = |row: &usize| columns.iter().all(|c| !c.is_missing(*row));
+        let kept = (0..block.rows).filter(there);
+        kept.for_each(|row| rows.insert(block.first + row));
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 fn no_rows(source: &Source) -> Error {
@@ -194,54 +214,101 @@ fn parts(
     spec: &DataSpec,
     symbols: &[SymbolInfo],
     picks: &[Vec<Pick<'_>>],
-    source: &Source,
-    rows: &[u32],
+    table: &dyn Table,
+    rows: &Members,
     seed: u64,
-) -> Result<(Vec<u32>, Vec<u32>), Error> {
-    let Some(hold) = &spec.hold_out else { return Ok((rows.to_vec(), Vec::new())) };
-    let classes = match hold.stratified {
-        true => Some(strata(spec, symbols, picks, source, rows)?),
-        false => None,
+) -> Result<(Members, Members), Error> {
+    let Some(hold) = &spec.hold_out else {
+        return Ok((rows.clone(), Members::default()));
     };
-    let (train, held) = split(hold, rows.len(), classes.as_deref(), seed);
-    if train.len() < 2 || held.is_empty() {
+    let n = rows.len() as u64;
+    let (strata, split) = match hold.stratified {
+        false => (None, Split::new(hold, n, seed)?),
+        true => {
+            let strata = Strata::new(spec, symbols, picks, table, rows)?;
+            let mut walk = |visit: &mut dyn FnMut(u32)| strata.each(&mut |_, c| visit(c));
+            let split = Split::stratified(hold, strata.classes, seed, &mut walk)?;
+            (Some(strata), split)
+        }
+    };
+    let (mut train, mut held) = (Members::default(), Members::default());
+    let mut count = 0;
+    let mut deal = |row: usize, class: u32| {
+        let part = if split.holds(count, class) { &mut held } else { &mut train };
+        part.insert(row);
+        count += 1;
+    };
+    match &strata {
+        Some(strata) => strata.each(&mut deal)?,
+        None => table.each(&[], &mut |block| {
+            let rows = rows.within(block.first, block.rows);
+            rows.iter().for_each(|&row| deal(block.first + row as usize, 0));
+            Ok(())
+        })?,
+    }
+    if train.len() < 2 || held.len() == 0 {
         let message = format!(
-            "`hold out {} %` of {} rows leaves {} for training and {} held out",
+            "`hold out {} %` of {n} rows leaves {} for training and {} held out",
             hold.percent,
-            rows.len(),
             train.len(),
             held.len()
         );
-        return Err(DataProblem::new(&source.name, message).into());
+        return Err(DataProblem::new(&table.head().name, message).into());
     }
-    let of = |part: Vec<u32>| part.into_iter().map(|i| rows[i as usize]).collect();
-    Ok((of(train), of(held)))
+    Ok((train, held))
 }
 
 /// The class of each row, by the first target that is a class of its own.
-fn strata(
-    spec: &DataSpec,
-    symbols: &[SymbolInfo],
-    picks: &[Vec<Pick<'_>>],
-    source: &Source,
-    rows: &[u32],
-) -> Result<Vec<u32>, Error> {
-    use chainrule_graph::syntax::ast::Mark;
-    let is_class =
-        |s: &SymbolInfo| s.target && matches!(s.mark, Some(Mark::OneHot | Mark::Binary));
-    let mut targets =
-        symbols.iter().zip(picks).filter(|(s, p)| is_class(s) && p.len() == 1);
-    let Some((_, picks)) = targets.next() else {
-        return Err(needs_classes("stratified", spec.span));
-    };
-    let column = &source.columns[picks[0].column];
-    let (classes, _) = distinct(column, rows);
-    let coder = Coder::levels(column, &classes);
-    let class = |&row: &u32| match coder.code(row as usize) {
-        Code::Found(class) => class as u32,
-        Code::Missing | Code::Unknown => 0,
-    };
-    Ok(rows.iter().map(class).collect())
+struct Strata<'a> {
+    table: &'a dyn Table,
+    rows: &'a Members,
+    column: usize,
+    coder: Coder,
+    classes: usize,
+}
+
+impl<'a> Strata<'a> {
+    fn new(
+        spec: &DataSpec,
+        symbols: &[SymbolInfo],
+        picks: &[Vec<Pick<'_>>],
+        table: &'a dyn Table,
+        rows: &'a Members,
+    ) -> Result<Self, Error> {
+        use chainrule_graph::syntax::ast::Mark;
+        let is_class = |s: &SymbolInfo| {
+            s.target && matches!(s.mark, Some(Mark::OneHot | Mark::Binary))
+        };
+        let mut targets =
+            symbols.iter().zip(picks).filter(|(s, p)| is_class(s) && p.len() == 1);
+        let Some((_, picks)) = targets.next() else {
+            return Err(needs_classes("stratified", spec.span));
+        };
+        let column = picks[0].column;
+        let head = &table.head().columns[column];
+        let mut distinct = Distinct::new(head);
+        each_of(table, column, rows, &mut |_, cells, rows| {
+            distinct.add(cells, rows);
+            Ok(())
+        })?;
+        let (names, _) = distinct.finish(head);
+        let coder = Coder::levels(head, &names);
+        Ok(Self { table, rows, column, coder, classes: names.len().max(1) })
+    }
+
+    /// Tells rows with their classes.
+    fn each(&self, visit: &mut dyn FnMut(usize, u32)) -> Result<(), Error> {
+        each_of(self.table, self.column, self.rows, &mut |block, column, rows| {
+            for &row in rows {
+                let class = match self.coder.code(column, row as usize) {
+                    Code::Found(class) => class as u32,
+                    Code::Missing | Code::Unknown => 0,
+                };
+                visit(block.first + row as usize, class);
+            }
+            Ok(())
+        })
+    }
 }
 
 fn needs_classes(word: &str, span: Span) -> Error {
@@ -279,93 +346,37 @@ fn check_sizes(
 }
 
 fn weight_column(source: &Source, name: &str) -> String {
-    let by_place =
-        || name.parse::<usize>().ok().and_then(|n| source.columns.get(n.wrapping_sub(1)));
-    let column = source.column(name).or_else(by_place);
+    let column = source.named_or_numbered(name).map(|at| &source.columns[at]);
     column.map_or_else(|| name.to_owned(), |c| c.name.clone())
 }
 
-fn weights(source: &Source, name: &str, rows: &[u32]) -> Result<Vec<f64>, Error> {
-    let Some(column) = source.column(name) else {
-        let message = format!("expected the column `{name}` of weights, found none");
-        return Err(DataProblem::new(&source.name, message).into());
-    };
-    let coder = Coder::numbers(column);
-    let weight = |&row: &u32| match coder.code(row as usize) {
-        Code::Found(weight) if weight >= 0.0 => Ok(weight),
-        _ => {
-            let found = super::learn::shown(column, row as usize);
-            let message = format!("expected a weight ≥ 0, found {found}");
-            Err(Error::from(source.problem(column, row as usize, message)))
-        }
-    };
-    let weights: Vec<f64> = rows.iter().map(weight).collect::<Result<_, _>>()?;
-    if weights.iter().all(|&w| w == 0.0) {
-        let message = "expected a weight above 0, found only 0";
-        return Err(DataProblem::new(&source.name, message).column(name).into());
-    }
-    Ok(weights)
-}
-
-fn class_of_rows(array: &Array) -> Vec<usize> {
-    match array {
-        Array::Index { index, .. } => index.iter().map(|&i| i as usize).collect(),
-        Array::Dense { values, .. } => values.iter().map(|&v| v as usize).collect(),
-    }
-}
-
-fn class_counts(array: &Array, classes: usize) -> Vec<usize> {
-    let mut counts = vec![0; classes];
-    for class in class_of_rows(array) {
-        if let Some(count) = counts.get_mut(class) {
-            *count += 1;
-        }
-    }
-    counts
-}
-
-/// `n / (K · n_k)`: each class weighs the same, and the weights of all rows add to n.
-fn balance(
+/// The target whose classes are weighed, and `n / (K · n_k)` for each: each class weighs the same,
+/// and the weights of all rows add to n.
+pub(super) fn balance(
     spec: &DataSpec,
-    symbols: &[SymbolInfo],
-    train: &Dataset,
+    census: &Census,
 ) -> Result<(String, Vec<f64>), Error> {
-    let is_target = |key: &str| symbols.iter().any(|s| s.target && s.key == key);
-    let is_binary = |key: &str| {
-        let binary = Some(chainrule_graph::syntax::ast::Mark::Binary);
-        symbols.iter().any(|s| s.key == key && s.mark == binary)
+    let Some((key, counts)) = census.counts().next() else {
+        return Err(needs_classes("balanced", spec.span));
     };
-    for (key, array) in train.arrays.iter().filter(|(key, _)| is_target(key)) {
-        let classes = match array {
-            Array::Index { classes, .. } => *classes,
-            Array::Dense { cols: 1, .. } if is_binary(key) => 2,
-            Array::Dense { .. } => continue,
-        };
-        let counts = class_counts(array, classes);
-        let weight = |&n: &usize| train.rows as f64 / (classes as f64 * n.max(1) as f64);
-        return Ok((key.clone(), counts.iter().map(weight).collect()));
-    }
-    Err(needs_classes("balanced", spec.span))
+    let (rows, classes) = (census.rows() as f64, counts.len() as f64);
+    let weight = |&n: &usize| rows / (classes * n.max(1) as f64);
+    Ok((key.to_owned(), counts.iter().map(weight).collect()))
 }
 
 /// Fills in what is said of the symbols.
-fn describe(
-    preparation: &Preparation,
-    train: &Dataset,
-    picks: &[Vec<Pick<'_>>],
-    report: &mut Report,
-) {
-    for (plan, (_, array)) in preparation.symbols.iter().zip(&train.arrays) {
+pub(super) fn describe(learned: &mut Learned<'_>, census: &Census) {
+    let Learned { preparation, report, picks, .. } = learned;
+    for plan in &preparation.symbols {
         report.shapes.push(Shape {
             symbol: plan.key.clone(),
             columns: plan.columns.len(),
-            entries: array.cols(),
+            entries: plan.width(),
         });
-        let single = matches!(plan.form, Form::Classes | Form::OneHot)
-            || (plan.form == Form::Binary && plan.columns.len() == 1);
-        if let (true, true, Some(names)) = (plan.target, single, plan.classes()) {
-            let counts = class_counts(array, names.len());
-            let named = names.iter().map(|n| (*n).to_owned()).zip(counts).collect();
+        let counts = census.counts().find(|(key, _)| *key == plan.key);
+        if let (Some((_, counts)), Some(names)) = (counts, plan.classes()) {
+            let names = names.iter().map(|n| (*n).to_owned());
+            let named = names.zip(counts.iter().copied()).collect();
             report.classes.push((plan.key.clone(), named));
         }
     }
@@ -373,7 +384,7 @@ fn describe(
         let plans = preparation
             .symbols
             .iter()
-            .zip(picks)
+            .zip(picks.iter())
             .filter(move |(s, _)| s.target == target);
         plans.flat_map(|(_, picks)| picks.iter().map(|p| p.column))
     };

@@ -2,10 +2,12 @@
 //!
 //! In: counted by `prepare` and `apply`. Out: plain data, and [`Report::lines`] in words.
 
+use serde::{Deserialize, Serialize};
+
 use super::select::listed;
 
 /// What was done to one table.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The file.
     pub file: String,
@@ -32,7 +34,7 @@ pub struct Report {
 }
 
 /// A number of cells in a column.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Count {
     /// The column.
     pub column: String,
@@ -43,7 +45,7 @@ pub struct Count {
 }
 
 /// What a symbol is made of.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// Key of the symbol.
     pub symbol: String,

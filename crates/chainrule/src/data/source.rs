@@ -2,7 +2,8 @@
 //!
 //! In: a folder, what the `data:` line calls the file, and how to read it. Out: columns of numbers,
 //! bytes or words, each cell with its place in the file. The format is told by the first bytes,
-//! never by the name: gzip round anything, IDX, `.npy`, `.npz`, else text (CSV).
+//! never by the name: gzip round anything, IDX, `.npy`, `.npz`, Parquet (if it was built in), else text
+//! (CSV).
 //!
 //! Names of columns without a header: a text file `1`, `2`, … ; IDX images `pixel1` …, IDX labels
 //! `label`; `a.npy` with several columns `a1` …, with one column `a`; `.npz` likewise by key.
@@ -33,13 +34,15 @@ pub struct Source {
     /// Whether the names of the columns were made up, as there was no header.
     pub headerless: bool,
     pub(crate) parts: Vec<Part>,
+    /// The place of its first row in the whole table: 0, but for a block of one.
+    pub(crate) first: usize,
 }
 
 /// One of the files that stand side by side.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) name: String,
-    /// Of a text file: the line of each row.
+    /// Of a text file: the line of each row; none of a Parquet file, whose columns have names too.
     pub(crate) lines: Option<Vec<u32>>,
 }
 
@@ -85,8 +88,8 @@ impl<T: Copy> Strided<T> {
 pub struct Words {
     /// One per row; [`MISSING`] where the cell is missing.
     pub index: Vec<u32>,
-    /// The distinct words.
-    pub words: Vec<String>,
+    /// The distinct words; shared by the blocks of a table.
+    pub words: Arc<Vec<String>>,
 }
 
 /// The index of a missing text cell.
@@ -121,7 +124,7 @@ impl RawColumn {
         for cell in cells {
             builder.push(cell);
         }
-        Self { name: name.into(), cells: Cells::Text(builder.words), part: 0 }
+        Self { name: name.into(), cells: Cells::Text(builder.finish()), part: 0 }
     }
 
     /// The cell of row `row`.
@@ -176,6 +179,7 @@ impl Source {
             columns,
             headerless: false,
             parts: vec![part],
+            first: 0,
         };
         source.checked()
     }
@@ -184,6 +188,13 @@ impl Source {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&RawColumn> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The place of the column of that name, else of that number.
+    pub(super) fn named_or_numbered(&self, name: &str) -> Option<usize> {
+        let by_name = self.columns.iter().position(|c| c.name == name);
+        let number = || name.parse::<usize>().ok()?.checked_sub(1);
+        by_name.or_else(number).filter(|&at| at < self.columns.len())
     }
 
     /// A problem in one cell: names file, line and column.
@@ -196,12 +207,12 @@ impl Source {
         let part = &self.parts[column.part];
         let place = match part.lines.as_ref().and_then(|l| l.get(row)) {
             Some(line) => format!("line {line}"),
-            None => format!("row {}", row + 1),
+            None => format!("row {}", self.first + row + 1),
         };
         DataProblem::new(&part.name, message).at(place).column(&column.name)
     }
 
-    fn checked(self) -> Result<Self, Error> {
+    pub(super) fn checked(self) -> Result<Self, Error> {
         let mut names: Vec<(&str, usize)> =
             self.columns.iter().enumerate().map(|(i, c)| (c.name.as_str(), i)).collect();
         names.sort_unstable();
@@ -268,7 +279,8 @@ pub(crate) fn read_as(
     joined.ok_or_else(nothing)?.checked()
 }
 
-fn read_one(
+/// One of the files that stand side by side.
+pub(super) fn read_one(
     folder: &Path,
     file: &str,
     spec: &DataSpec,
@@ -329,11 +341,15 @@ fn read_slice(
     if bytes.len() >= 4 && bytes.starts_with(&[0, 0]) && idx::is_type(bytes[2]) {
         return idx::read(bytes, name);
     }
+    #[cfg(feature = "parquet")]
+    if bytes.starts_with(b"PAR1") {
+        return super::parquet::read(bytes, name);
+    }
     refuse_foreign(bytes, name)?;
     table::read(bytes, name, spec, text)
 }
 
-const GZIP: &[u8] = &[0x1f, 0x8b];
+pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
 
 fn read_bytes(path: &Path, name: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
@@ -380,9 +396,13 @@ pub(super) fn too_wide(name: &str, columns: usize) -> DataProblem {
 }
 
 /// Formats that are known and not read here get a sentence of their own.
-fn refuse_foreign(bytes: &[u8], name: &str) -> Result<(), Error> {
+pub(super) fn refuse_foreign(bytes: &[u8], name: &str) -> Result<(), Error> {
     let (what, way_out) = if bytes.starts_with(b"PAR1") {
-        ("a Parquet file", "write it as CSV or .npz")
+        (
+            "a Parquet file",
+            "it is read by a chainrule that was built with `--features parquet`; or write it as \
+             CSV or .npz",
+        )
     } else if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         ("text in UTF-16", "save it as UTF-8")
     } else if bytes.starts_with(b"\x89HDF") {
@@ -395,7 +415,7 @@ fn refuse_foreign(bytes: &[u8], name: &str) -> Result<(), Error> {
 }
 
 /// The name of a file without folder and endings.
-fn stem(name: &str) -> String {
+pub(super) fn stem(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
     file.split('.').next().unwrap_or(file).to_owned()
 }

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chainrule_graph::syntax::settings::DataSpec;
 
@@ -43,37 +44,39 @@ pub(super) fn read(
         columns: columns.collect(),
         headerless: spec.no_header.as_ref().is_some_and(Vec::is_empty),
         parts: vec![Part { name: name.to_owned(), lines: Some(lines) }],
+        first: 0,
     })
 }
 
 fn utf8<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, Error> {
-    let e = match std::str::from_utf8(bytes) {
-        Ok(text) => return Ok(text),
-        Err(e) => e,
-    };
-    let before = &bytes[..e.valid_up_to()];
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let found = bytes.get(e.valid_up_to()).copied().unwrap_or(0);
-    Err(DataProblem::new(
+    std::str::from_utf8(bytes).map_err(|e| no_text(bytes, e.valid_up_to(), 1, name))
+}
+
+/// Bytes that are text only up to a place; they begin in a line.
+pub(super) fn no_text(bytes: &[u8], at: usize, line: usize, name: &str) -> Error {
+    let line = bytes[..at].iter().filter(|&&b| b == b'\n').count() + line;
+    let found = bytes.get(at).copied().unwrap_or(0);
+    DataProblem::new(
         name,
         format!("expected text in UTF-8, found the byte 0x{found:02x}"),
     )
     .at(format!("line {line}"))
     .way_out("save the file as UTF-8")
-    .into())
+    .into()
 }
 
-struct Reader<'a> {
+/// How the fields of a text become cells.
+pub(super) struct Reader<'a> {
     file: &'a str,
     spec: &'a DataSpec,
-    separator: u8,
+    pub(super) separator: u8,
     strip: Vec<char>,
 }
 
 type Columns = (Vec<ColumnBuilder>, Vec<u32>);
 
 impl<'a> Reader<'a> {
-    fn new(file: &'a str, spec: &'a DataSpec) -> Self {
+    pub(super) fn new(file: &'a str, spec: &'a DataSpec) -> Self {
         let tabs = file.trim_end_matches(".gz").ends_with(".tsv");
         let default = if tabs { b'\t' } else { b',' };
         let separator =
@@ -88,24 +91,30 @@ impl<'a> Reader<'a> {
         records: &mut Records<'b>,
         fields: &mut Vec<Cow<'b, str>>,
     ) -> Result<Option<u32>, Error> {
-        records.next(fields).map_err(|Unclosed(line)| {
-            self.problem("a quote opens here and is never closed")
-                .at(format!("line {line}"))
-                .way_out("close it, or double it inside a quoted field")
-                .into()
-        })
+        records.next(fields).map_err(|open| self.unclosed(&open))
     }
 
-    fn problem(&self, message: impl Into<String>) -> DataProblem {
+    pub(super) fn unclosed(&self, Unclosed(line): &Unclosed) -> Error {
+        self.problem("a quote opens here and is never closed")
+            .at(format!("line {line}"))
+            .way_out("close it, or double it inside a quoted field")
+            .into()
+    }
+
+    pub(super) fn problem(&self, message: impl Into<String>) -> DataProblem {
         DataProblem::new(self.file, message)
     }
 
-    /// Names of the columns: the header, or the given ones, or numbers.
     fn names(&self, text: &str) -> Result<Vec<String>, Error> {
         let mut first = Vec::new();
-        if self.next(&mut Records::new(text, self.separator), &mut first)?.is_none() {
-            return Err(self.problem("no row").into());
+        match self.next(&mut Records::new(text, self.separator), &mut first)? {
+            None => Err(self.problem("no row").into()),
+            Some(_) => self.names_of(&first),
         }
+    }
+
+    /// Names of the columns: the header, or the given ones, or numbers; `first` is the first record.
+    pub(super) fn names_of(&self, first: &[Cow<'_, str>]) -> Result<Vec<String>, Error> {
         if first.len() > limits::COLUMNS {
             return Err(too_wide(self.file, first.len()).at("line 1").into());
         }
@@ -184,24 +193,38 @@ impl<'a> Reader<'a> {
             self.next(&mut records, &mut fields)?;
         }
         while let Some(line) = self.next(&mut records, &mut fields)? {
-            if fields.len() != names.len() {
-                return Err(self.ragged(line, names.len(), fields.len()).into());
-            }
+            self.check(line, &fields, names)?;
             lines.push(line);
             for (i, field) in fields.iter().enumerate() {
-                if field.len() > limits::CELL {
-                    return Err(self.too_long(line, &names[i], field.len()).into());
-                }
                 if !columns[i].push(self.field(field)) && !as_text[i] {
                     (as_text[i], again) = (true, true);
                 }
             }
         }
         if lines.is_empty() {
-            let message = "no rows below the header";
-            return Err(self.problem(message).into());
+            return Err(self.no_rows());
         }
         Ok(if again { None } else { Some((columns, lines)) })
+    }
+
+    pub(super) fn no_rows(&self) -> Error {
+        self.problem("no rows below the header").into()
+    }
+
+    /// Whether a record has a field for each column, and none that is too long.
+    pub(super) fn check(
+        &self,
+        line: u32,
+        fields: &[Cow<'_, str>],
+        names: &[String],
+    ) -> Result<(), Error> {
+        if fields.len() != names.len() {
+            return Err(self.ragged(line, names.len(), fields.len()).into());
+        }
+        match fields.iter().position(|field| field.len() > limits::CELL) {
+            None => Ok(()),
+            Some(i) => Err(self.too_long(line, &names[i], fields[i].len()).into()),
+        }
     }
 
     fn ragged(&self, line: u32, expected: usize, found: usize) -> DataProblem {
@@ -219,7 +242,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The field, or `None` where it is missing.
-    fn field<'b>(&self, field: &'b str) -> Option<&'b str> {
+    pub(super) fn field<'b>(&self, field: &'b str) -> Option<&'b str> {
         let mut text = field;
         if !self.strip.is_empty() {
             text = text.trim_end_matches(self.strip.as_slice()).trim_end();
@@ -235,7 +258,8 @@ impl<'a> Reader<'a> {
 /// Collects a column of words.
 #[derive(Default)]
 pub(super) struct WordsBuilder {
-    pub(super) words: Words,
+    pub(super) index: Vec<u32>,
+    pub(super) words: Vec<String>,
     known: HashMap<String, u32>,
 }
 
@@ -243,31 +267,41 @@ impl WordsBuilder {
     pub(super) fn push(&mut self, cell: Option<&str>) {
         let index = match cell {
             None => MISSING,
-            Some(word) => self.known.get(word).copied().unwrap_or_else(|| self.add(word)),
+            Some(word) => self.number(word),
         };
-        self.words.index.push(index);
+        self.index.push(index);
+    }
+
+    /// The number of a word, which is a new one if it is met for the first time.
+    pub(super) fn number(&mut self, word: &str) -> u32 {
+        self.known.get(word).copied().unwrap_or_else(|| self.add(word))
+    }
+
+    pub(super) fn finish(self) -> Words {
+        Words { index: self.index, words: Arc::new(self.words) }
     }
 
     fn add(&mut self, word: &str) -> u32 {
-        let index = u32::try_from(self.words.words.len()).unwrap_or(MISSING);
-        self.words.words.push(word.to_owned());
+        let index = u32::try_from(self.words.len()).unwrap_or(MISSING);
+        self.words.push(word.to_owned());
         self.known.insert(word.to_owned(), index);
         index
     }
 }
 
-enum ColumnBuilder {
+/// Collects a column: numbers until a word comes after nothing but missing cells.
+pub(super) enum ColumnBuilder {
     Number(Vec<f64>),
     Text(WordsBuilder),
 }
 
 impl ColumnBuilder {
-    fn new(text: bool) -> Self {
+    pub(super) fn new(text: bool) -> Self {
         if text { Self::Text(WordsBuilder::default()) } else { Self::Number(Vec::new()) }
     }
 
     /// False if a word stands in a column of numbers.
-    fn push(&mut self, cell: Option<&str>) -> bool {
+    pub(super) fn push(&mut self, cell: Option<&str>) -> bool {
         let only_missing = |n: &Vec<f64>| n.iter().all(|v| v.is_nan());
         match (&mut *self, cell) {
             (Self::Text(words), _) => words.push(cell),
@@ -286,10 +320,10 @@ impl ColumnBuilder {
         true
     }
 
-    fn finish(self) -> Cells {
+    pub(super) fn finish(self) -> Cells {
         match self {
             Self::Number(numbers) => RawColumn::numbers("", numbers).cells,
-            Self::Text(words) => Cells::Text(words.words),
+            Self::Text(words) => Cells::Text(words.finish()),
         }
     }
 }

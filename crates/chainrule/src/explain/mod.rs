@@ -9,10 +9,10 @@ mod entries;
 pub mod formula;
 mod json;
 mod masks;
-mod question;
+pub(crate) mod question;
 mod rows;
 mod solution;
-mod state;
+pub(crate) mod state;
 pub mod tree;
 pub mod write;
 

@@ -155,7 +155,17 @@ impl<'a> Stepper<'a> {
 
     /// One step: gradient, clip, rule.
     pub(crate) fn step(&self, state: &mut State, t: usize) -> Result<(), Diagnostic> {
-        for (k, (_, g)) in self.gradients_at(state)?.into_iter().enumerate() {
+        self.step_with(state, t, &BTreeMap::new())
+    }
+
+    /// The same with some gradients given.
+    pub(crate) fn step_with(
+        &self,
+        state: &mut State,
+        t: usize,
+        given: &BTreeMap<SymId, Mat>,
+    ) -> Result<(), Diagnostic> {
+        for (k, (_, g)) in self.moves(state, given)?.into_iter().enumerate() {
             self.update(state, k, g, t)?;
         }
         Ok(())
@@ -166,11 +176,23 @@ impl<'a> Stepper<'a> {
         &self,
         state: &State,
     ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
+        self.moves(state, &BTreeMap::new())
+    }
+
+    fn moves(
+        &self,
+        state: &State,
+        given: &BTreeMap<SymId, Mat>,
+    ) -> Result<Vec<(SymId, Mat)>, Diagnostic> {
         let roots: Vec<NodeId> = self.gradients.iter().map(|(_, n)| *n).collect();
         let values = eval_roots(&self.graph, &state.env(self.m), &roots);
-        let grads: Option<Vec<Mat>> = roots
+        let grads: Option<Vec<Mat>> = self
+            .gradients
             .iter()
-            .map(|n| values[n.0 as usize].as_ref().map(|v| v.of(0).clone()))
+            .map(|(s, n)| match given.get(s) {
+                Some(own) => Some(own.clone()),
+                None => values[n.0 as usize].as_ref().map(|v| v.of(0).clone()),
+            })
             .collect();
         let Some(mut grads) = grads else { return Err(self.missing(state)) };
         clip(&mut grads, self.clip);

@@ -6,7 +6,12 @@
 //! score than one of another (ties count half). Invariant: of equal scores the first class is
 //! predicted, everywhere.
 
+use std::path::Path;
+
 use serde::Serialize;
+
+use super::ranking::Ranking;
+use crate::error::Error;
 
 /// Figures of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,33 +71,11 @@ pub fn class_scores(
     let k = names.len();
     assert_eq!(scores.len(), truth.len() * k, "one score per class and example");
     assert_eq!(frequencies.len(), k, "one frequency per class");
-    let mut confusion = vec![vec![0; k]; k];
-    for (row, &t) in scores.chunks(k).zip(truth) {
-        confusion[t][first_largest(row)] += 1;
-    }
-    let classes: Vec<OneClass> =
-        names.iter().enumerate().map(|(c, n)| one_class(n, c, &confusion)).collect();
-    let recalls: Vec<f64> = classes.iter().filter_map(|c| c.recall).collect();
-    let (examples, auc) = (truth.len(), macro_auc(truth, scores, k));
-    let right: usize = (0..k).map(|c| confusion[c][c]).sum();
-    let majority = first_largest(frequencies);
-    ClassScores {
-        examples,
-        accuracy: share(right, examples),
-        baseline_accuracy: share(confusion[majority].iter().sum(), examples),
-        balanced_accuracy: mean(&recalls),
-        baseline_balanced_accuracy: match classes[majority].support {
-            0 => 0.0,
-            _ => 1.0 / recalls.len() as f64,
-        },
-        log_loss: are_probabilities(scores, k)
-            .then(|| log_loss(truth, |row, class| scores[row * k + class])),
-        baseline_log_loss: baseline_log_loss(truth, frequencies),
-        roc_auc: auc,
-        baseline_roc_auc: auc.map(|_| 0.5),
-        classes,
-        confusion,
-    }
+    let mut tally = ClassTally::new(names, frequencies, None);
+    let mut rows = truth.iter().zip(scores.chunks(k));
+    rows.try_for_each(|(&t, row)| tally.add(t, row))
+        .and_then(|()| tally.finish())
+        .unwrap_or_else(|e| unreachable!("nothing was put on disk: {e}"))
 }
 
 /// Scores one yes-or-no label from the probability of yes; `share_of_yes` is that of the training
@@ -107,6 +90,92 @@ pub fn label_scores(
     let truth: Vec<usize> = truth.iter().map(|&t| usize::from(t)).collect();
     let both: Vec<f64> = yes.iter().flat_map(|&p| [1.0 - p, p]).collect();
     class_scores(&truth, &both, names, &[1.0 - share_of_yes, share_of_yes])
+}
+
+/// Adds up predictions row by row.
+pub(crate) struct ClassTally {
+    names: Vec<String>,
+    /// The class that is most frequent in the training part.
+    majority: usize,
+    /// −ln of the frequencies of the training part.
+    surprise: Vec<f64>,
+    examples: usize,
+    confusion: Vec<Vec<usize>>,
+    log_loss: f64,
+    baseline_log_loss: f64,
+    probabilities: bool,
+    /// Of the second class of two, else one for each.
+    rankings: Vec<Ranking>,
+}
+
+impl ClassTally {
+    /// `frequencies` are those of the training part (any scale); scores that are too many for memory
+    /// are ranked in the folder `disk`.
+    pub(crate) fn new(
+        names: &[String],
+        frequencies: &[f64],
+        disk: Option<&Path>,
+    ) -> Self {
+        let k = names.len();
+        let sum: f64 = frequencies.iter().sum();
+        let rankings = if k == 2 { 1 } else { k };
+        Self {
+            names: names.to_vec(),
+            majority: first_largest(frequencies),
+            surprise: frequencies.iter().map(|f| surprise(f / sum)).collect(),
+            examples: 0,
+            confusion: vec![vec![0; k]; k],
+            // −0 is what adds nothing to any number.
+            log_loss: -0.0,
+            baseline_log_loss: -0.0,
+            probabilities: true,
+            rankings: (0..rankings).map(|_| Ranking::new(disk, rankings)).collect(),
+        }
+    }
+
+    /// Adds an example.
+    pub(crate) fn add(&mut self, truth: usize, scores: &[f64]) -> Result<(), Error> {
+        self.examples += 1;
+        self.confusion[truth][first_largest(scores)] += 1;
+        self.log_loss += surprise(scores[truth]);
+        self.baseline_log_loss += self.surprise[truth];
+        self.probabilities &= is_probability(scores);
+        let first = scores.len() - self.rankings.len();
+        for (i, ranking) in self.rankings.iter_mut().enumerate() {
+            ranking.add(scores[first + i], truth == first + i)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<ClassScores, Error> {
+        let (k, examples, confusion) = (self.names.len(), self.examples, self.confusion);
+        let names = self.names.iter().enumerate();
+        let classes: Vec<OneClass> =
+            names.map(|(c, n)| one_class(n, c, &confusion)).collect();
+        let recalls: Vec<f64> = classes.iter().filter_map(|c| c.recall).collect();
+        let right: usize = (0..k).map(|c| confusion[c][c]).sum();
+        let mut areas = Vec::new();
+        for ranking in self.rankings {
+            areas.extend(ranking.area()?);
+        }
+        let auc = (!areas.is_empty()).then(|| mean(&areas));
+        Ok(ClassScores {
+            examples,
+            accuracy: share(right, examples),
+            baseline_accuracy: share(confusion[self.majority].iter().sum(), examples),
+            balanced_accuracy: mean(&recalls),
+            baseline_balanced_accuracy: match classes[self.majority].support {
+                0 => 0.0,
+                _ => 1.0 / recalls.len() as f64,
+            },
+            log_loss: self.probabilities.then(|| self.log_loss / examples as f64),
+            baseline_log_loss: self.baseline_log_loss / examples as f64,
+            roc_auc: auc,
+            baseline_roc_auc: auc.map(|_| 0.5),
+            classes,
+            confusion,
+        })
+    }
 }
 
 fn one_class(name: &str, c: usize, confusion: &[Vec<usize>]) -> OneClass {
@@ -129,59 +198,26 @@ pub(crate) fn first_largest(row: &[f64]) -> usize {
     (1..row.len()).fold(0, better)
 }
 
-/// Each row not negative and adding to 1, as far as single precision tells.
-fn are_probabilities(scores: &[f64], k: usize) -> bool {
-    scores.chunks(k).all(|row| {
-        let sum: f64 = row.iter().sum();
-        row.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() < 1e-4
-    })
+/// Not negative and adding to 1, as far as single precision tells.
+fn is_probability(row: &[f64]) -> bool {
+    let sum: f64 = row.iter().sum();
+    row.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() < 1e-4
 }
 
-/// A probability of 0 counts as 2.2e-16, as in scikit-learn: the figure stays finite.
-fn log_loss(truth: &[usize], p: impl Fn(usize, usize) -> f64) -> f64 {
-    let all = truth.iter().enumerate();
-    let sum: f64 = all.map(|(row, &t)| -libm::log(p(row, t).max(f64::EPSILON))).sum();
-    sum / truth.len() as f64
-}
-
-fn baseline_log_loss(truth: &[usize], frequencies: &[f64]) -> f64 {
-    let sum: f64 = frequencies.iter().sum();
-    log_loss(truth, |_, class| frequencies[class] / sum)
-}
-
-fn macro_auc(truth: &[usize], scores: &[f64], k: usize) -> Option<f64> {
-    let of = |class: usize| {
-        let positive: Vec<bool> = truth.iter().map(|&t| t == class).collect();
-        let column: Vec<f64> = scores.chunks(k).map(|row| row[class]).collect();
-        roc_auc(&positive, &column)
-    };
-    if k == 2 {
-        return of(1);
-    }
-    let all: Vec<f64> = (0..k).filter_map(of).collect();
-    (!all.is_empty()).then(|| mean(&all))
+/// In nats. A probability of 0 counts as 2.2e-16, as in scikit-learn: the figure stays finite.
+fn surprise(p: f64) -> f64 {
+    -libm::log(p.max(f64::EPSILON))
 }
 
 /// The probability that a positive example scores above a negative one, ties counting half;
 /// `None` if there are only positive or only negative ones, or a score is not a number.
 #[must_use]
 pub fn roc_auc(positive: &[bool], scores: &[f64]) -> Option<f64> {
-    let up = positive.iter().filter(|&&p| p).count() as f64;
-    let down = positive.len() as f64 - up;
-    if up == 0.0 || down == 0.0 || scores.iter().any(|s| s.is_nan()) {
-        return None;
-    }
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    // `==` makes one group of 0 and −0, which the order keeps side by side.
-    let same = |a: &usize, b: &usize| scores[*a] == scores[*b];
-    let (mut ranks, mut before) = (0.0, 0);
-    for group in order.chunk_by(same) {
-        let rank = before as f64 + (group.len() + 1) as f64 / 2.0;
-        ranks += rank * group.iter().filter(|&&i| positive[i]).count() as f64;
-        before += group.len();
-    }
-    Some((ranks - up * (up + 1.0) / 2.0) / (up * down))
+    let mut ranking = Ranking::new(None, 1);
+    let mut all = scores.iter().zip(positive);
+    all.try_for_each(|(&score, &positive)| ranking.add(score, positive))
+        .and_then(|()| ranking.area())
+        .unwrap_or_else(|e| unreachable!("nothing was put on disk: {e}"))
 }
 
 fn share(part: usize, whole: usize) -> f64 {

@@ -1,6 +1,6 @@
 //! How good predictions are: figures from truth and prediction, each with a baseline beside it.
 //!
-//! In: plain slices, row by row, already in the units of the data file. Out: [`ClassScores`] or
+//! In: plain slices, or row after row, already in the units of the data file. Out: [`ClassScores`] or
 //! [`NumberScores`], and the same figures of a predictor that looks at nothing: the majority class,
 //! the class frequencies, the mean, all of the training part. Conventions are scikit-learn's, so
 //! that figures can be compared; where a figure is not defined it is `None`, never 0.
@@ -8,9 +8,11 @@
 
 mod classes;
 mod numbers;
+mod ranking;
 
-pub(crate) use classes::first_largest;
 pub use classes::{ClassScores, OneClass, class_scores, label_scores, roc_auc};
+pub(crate) use classes::{ClassTally, first_largest};
+pub(crate) use numbers::{Means, NumberTally};
 pub use numbers::{NumberScores, number_scores};
 
 use serde::{Deserialize, Serialize};

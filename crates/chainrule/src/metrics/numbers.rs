@@ -35,42 +35,110 @@ pub fn number_scores(truth: &[f64], predicted: &[f64], means: &[f64]) -> NumberS
     let k = means.len();
     assert_eq!(truth.len(), predicted.len(), "one prediction for each number");
     assert!(k > 0 && truth.len().is_multiple_of(k), "{k} entries per example");
-    let column = |c: usize| {
-        let y: Vec<f64> = truth.iter().skip(c).step_by(k).copied().collect();
-        let p: Vec<f64> = predicted.iter().skip(c).step_by(k).copied().collect();
-        let flat = vec![means[c]; y.len()];
-        (errors(&y, &p), errors(&y, &flat))
-    };
-    let all: Vec<(Errors, Errors)> = (0..k).map(column).collect();
-    let mean =
-        |f: &dyn Fn(&(Errors, Errors)) -> f64| all.iter().map(f).sum::<f64>() / k as f64;
-    let defined = all.iter().all(|(e, _)| e.r2.is_some());
-    let or_zero = |v: Option<f64>| v.unwrap_or(0.0);
-    NumberScores {
-        examples: truth.len() / k,
-        r2: defined.then(|| mean(&|e| or_zero(e.0.r2))),
-        baseline_r2: defined.then(|| mean(&|e| or_zero(e.1.r2))),
-        rmse: mean(&|e| e.0.rmse),
-        baseline_rmse: mean(&|e| e.1.rmse),
-        mae: mean(&|e| e.0.mae),
-        baseline_mae: mean(&|e| e.1.mae),
+    let mut truths = Means::new(k);
+    truth.chunks(k).for_each(|row| truths.add(row));
+    let mut tally = NumberTally::new(means, &truths);
+    truth.chunks(k).zip(predicted.chunks(k)).for_each(|(y, p)| tally.add(y, p));
+    tally.finish()
+}
+
+/// The means of a part's targets.
+pub(crate) struct Means {
+    sums: Vec<f64>,
+    rows: usize,
+}
+
+impl Means {
+    pub(crate) fn new(entries: usize) -> Self {
+        // −0 is what adds nothing to any number.
+        Self { sums: vec![-0.0; entries], rows: 0 }
+    }
+
+    /// Adds a row.
+    pub(crate) fn add(&mut self, row: &[f64]) {
+        self.rows += 1;
+        self.sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
     }
 }
 
-struct Errors {
-    r2: Option<f64>,
-    rmse: f64,
-    mae: f64,
+/// Adds up predictions row by row; the means of the targets have to be known.
+pub(crate) struct NumberTally {
+    rows: usize,
+    columns: Vec<Column>,
 }
 
-fn errors(y: &[f64], p: &[f64]) -> Errors {
-    let n = y.len() as f64;
-    let mean = y.iter().sum::<f64>() / n;
-    let square: f64 = y.iter().zip(p).map(|(a, b)| (a - b) * (a - b)).sum();
-    let absolute: f64 = y.iter().zip(p).map(|(a, b)| (a - b).abs()).sum();
-    let spread: f64 = y.iter().map(|a| (a - mean) * (a - mean)).sum();
-    let r2 = (spread > 0.0).then(|| 1.0 - square / spread);
-    Errors { r2, rmse: libm::sqrt(square / n), mae: absolute / n }
+struct Column {
+    mean: f64,
+    /// What the training part predicts.
+    flat: f64,
+    spread: f64,
+    predicted: Errors,
+    baseline: Errors,
+}
+
+#[derive(Clone, Copy)]
+struct Errors {
+    square: f64,
+    absolute: f64,
+}
+
+impl Errors {
+    fn add(&mut self, error: f64) {
+        self.square += error * error;
+        self.absolute += error.abs();
+    }
+
+    fn r2(self, spread: f64) -> Option<f64> {
+        (spread > 0.0).then(|| 1.0 - self.square / spread)
+    }
+}
+
+impl NumberTally {
+    /// `means` are those of the training part.
+    pub(crate) fn new(means: &[f64], truths: &Means) -> Self {
+        let none = Errors { square: -0.0, absolute: -0.0 };
+        let column = |(&flat, sum): (&f64, &f64)| Column {
+            mean: sum / truths.rows as f64,
+            flat,
+            spread: -0.0,
+            predicted: none,
+            baseline: none,
+        };
+        let columns = means.iter().zip(&truths.sums).map(column).collect();
+        Self { rows: 0, columns }
+    }
+
+    /// Adds a row.
+    pub(crate) fn add(&mut self, truth: &[f64], predicted: &[f64]) {
+        self.rows += 1;
+        for (column, (y, p)) in self.columns.iter_mut().zip(truth.iter().zip(predicted)) {
+            column.spread += (y - column.mean) * (y - column.mean);
+            column.predicted.add(y - p);
+            column.baseline.add(y - column.flat);
+        }
+    }
+
+    /// For several entries each figure is the mean over the entries.
+    pub(crate) fn finish(&self) -> NumberScores {
+        let (n, k) = (self.rows as f64, self.columns.len() as f64);
+        let mean =
+            |f: &dyn Fn(&Column) -> f64| self.columns.iter().map(f).sum::<f64>() / k;
+        let r2 = |of: &dyn Fn(&Column) -> Errors| {
+            let all = self.columns.iter().map(|c| of(c).r2(c.spread));
+            let all: Option<Vec<f64>> = all.collect();
+            all.map(|all| all.iter().sum::<f64>() / k)
+        };
+        let root = |errors: Errors| libm::sqrt(errors.square / n);
+        NumberScores {
+            examples: self.rows,
+            r2: r2(&|c| c.predicted),
+            baseline_r2: r2(&|c| c.baseline),
+            rmse: mean(&|c| root(c.predicted)),
+            baseline_rmse: mean(&|c| root(c.baseline)),
+            mae: mean(&|c| c.predicted.absolute / n),
+            baseline_mae: mean(&|c| c.baseline.absolute / n),
+        }
+    }
 }
 
 #[cfg(test)]

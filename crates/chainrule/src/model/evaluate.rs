@@ -3,15 +3,15 @@
 //! In: a table, or prepared data. Out: [`Evaluation`]. Invariant: figures of numbers are in the units
 //! of the data file. Deliberately absent: how figures are computed; see [`crate::metrics`].
 
+use std::path::Path;
+
 use chainrule_graph::module::Symbol;
 use serde::Serialize;
 
 use super::{Trained, compared};
-use crate::data::{Array, Dataset, Report, Source};
+use crate::data::{Array, Dataset, Part, Preparation, Report, Source};
 use crate::error::Error;
-use crate::metrics::{
-    Baseline, Scores, class_scores, first_largest, label_scores, number_scores,
-};
+use crate::metrics::{Baseline, ClassTally, Means, NumberTally, Scores, first_largest};
 use crate::plan::Purpose;
 
 /// Figures of a data set.
@@ -40,56 +40,93 @@ impl Trained {
     /// # Errors
     /// [`Error::Diagnostics`] if the data has other sizes than the network.
     pub fn evaluate_prepared(&self, data: &Dataset) -> Result<Evaluation, Error> {
-        let (loss, output) = self.run(data, Purpose::Evaluate)?;
+        self.evaluate_part(data.into())
+    }
+
+    /// Figures for several parts, by name.
+    ///
+    /// # Errors
+    /// As [`Trained::evaluate_part`].
+    pub fn evaluate_parts(
+        &self,
+        parts: &[(&str, Part<'_>)],
+    ) -> Result<Vec<(String, Evaluation)>, Error> {
+        let one = |(name, part): &(&str, Part<'_>)| {
+            Ok(((*name).to_owned(), self.evaluate_part(*part)?))
+        };
+        parts.iter().map(one).collect()
+    }
+
+    /// Figures for a part, wherever its rows are; of one on disk, memory holds a few blocks.
+    ///
+    /// # Errors
+    /// As [`Trained::evaluate_prepared`]; [`Error::Read`], [`Error::Corrupt`], [`Error::Write`] for
+    /// one on disk.
+    pub fn evaluate_part(&self, part: Part<'_>) -> Result<Evaluation, Error> {
         let target = compared(&self.model.module);
-        let scores = target.and_then(|s| self.scores(s, data, output));
-        Ok(Evaluation { rows: data.rows, loss, scores })
+        let mut tally = match target {
+            Some(s) => self.tally(s, part)?,
+            None => None,
+        };
+        let key = target.map_or("", |s| s.key.as_str());
+        let loss = self.walk(part, Purpose::Evaluate, &mut |target, output| {
+            let (Some(tally), Some((target, rows))) = (&mut tally, target) else {
+                return Ok(());
+            };
+            let width = output.len() / rows.len().max(1);
+            for (&row, output) in rows.iter().zip(output.chunks(width.max(1))) {
+                tally.add(&self.preparation, key, (target, row as usize), output)?;
+            }
+            Ok(())
+        })?;
+        let scores = tally.map(Tally::finish).transpose()?;
+        Ok(Evaluation { rows: part.rows(), loss, scores })
     }
 
-    fn scores(&self, s: &Symbol, data: &Dataset, mut output: Vec<f64>) -> Option<Scores> {
-        let array = data.array(&s.key)?;
-        let k = array.cols();
-        let baseline = self.baseline.as_ref()?;
-        match (array, baseline) {
-            (Array::Index { index, .. }, Baseline::Classes(counts)) => {
-                let truth: Vec<usize> = index.iter().map(|&i| i as usize).collect();
-                let names = self.class_names(&s.key, k);
-                Some(Scores::Classes(class_scores(&truth, &output, &names, counts)))
+    /// What is counted, by the kind of the target.
+    fn tally(&self, s: &Symbol, part: Part<'_>) -> Result<Option<Tally>, Error> {
+        let (layout, Some(baseline)) = (part.layout().array(&s.key), &self.baseline)
+        else {
+            return Ok(None);
+        };
+        let disk = match part {
+            Part::Disk(part) => Some(part.folder()),
+            Part::Memory(_) => None,
+        };
+        Ok(match (layout, baseline) {
+            (Some(array), Baseline::Classes(counts)) => {
+                let names = self.class_names(&s.key, array.cols());
+                Some(Tally::Classes(ClassTally::new(&names, counts, disk)))
             }
-            (Array::Dense { values, .. }, Baseline::Classes(means)) => {
-                let truth: Vec<usize> = values.chunks(k).map(first_largest).collect();
-                let names = self.class_names(&s.key, k);
-                Some(Scores::Classes(class_scores(&truth, &output, &names, means)))
+            (Some(Array::Dense { .. }), Baseline::Labels(shares)) => {
+                Some(self.labels(&s.key, shares, disk))
             }
-            (Array::Dense { values, .. }, Baseline::Labels(shares)) => {
-                Some(self.labels(&s.key, values, &output, shares))
+            (Some(Array::Dense { .. }), Baseline::Means(means)) => {
+                let mut truths = Means::new(means.len());
+                part.each(&s.key, &mut |array| {
+                    let Array::Dense { cols, values } = array else { return };
+                    let mut truth = values.clone();
+                    self.preparation.undo(&s.key, &mut truth);
+                    truth.chunks(*cols).for_each(|row| truths.add(row));
+                })?;
+                Some(Tally::Numbers(NumberTally::new(means, &truths)))
             }
-            (Array::Dense { values, .. }, Baseline::Means(means)) => {
-                let mut truth = values.clone();
-                self.preparation.undo(&s.key, &mut truth);
-                self.preparation.undo(&s.key, &mut output);
-                Some(Scores::Numbers(number_scores(&truth, &output, means)))
-            }
-            (Array::Index { .. }, _) => None,
-        }
+            (Some(Array::Index { .. }), _) | (None, _) => None,
+        })
     }
 
-    fn labels(&self, key: &str, truth: &[f64], output: &[f64], shares: &[f64]) -> Scores {
+    fn labels(&self, key: &str, shares: &[f64], disk: Option<&Path>) -> Tally {
         let k = shares.len();
         let names = self.class_names(key, if k == 1 { 2 } else { k });
-        let one = |c: usize, names: &[String; 2]| {
-            let truth: Vec<bool> =
-                truth.iter().skip(c).step_by(k).map(|&t| t > 0.5).collect();
-            let yes: Vec<f64> = output.iter().skip(c).step_by(k).copied().collect();
-            label_scores(&truth, &yes, names, shares[c])
-        };
-        if let ([_], [no, yes]) = (shares, names.as_slice()) {
-            return Scores::Classes(one(0, &[no.clone(), yes.clone()]));
+        let frequencies = |share: f64| [1.0 - share, share];
+        if let ([share], [_, _]) = (shares, names.as_slice()) {
+            return Tally::YesOrNo(ClassTally::new(&names, &frequencies(*share), disk));
         }
         let yes_or_no = ["no".to_owned(), "yes".to_owned()];
-        let labels =
-            names.iter().enumerate().map(|(c, n)| (n.clone(), one(c, &yes_or_no)));
-        Scores::Labels { labels: labels.collect() }
+        let label = |(name, &share): (&String, &f64)| {
+            (name.clone(), ClassTally::new(&yes_or_no, &frequencies(share), disk))
+        };
+        Tally::Labels(names.iter().zip(shares).map(label).collect())
     }
 
     /// The names of the classes; numbers where the data gives none.
@@ -99,5 +136,66 @@ impl Trained {
             Some(names) => names.into_iter().map(str::to_owned).collect(),
             None => (0..k).map(|i| i.to_string()).collect(),
         }
+    }
+}
+
+/// Figures that are being added up.
+enum Tally {
+    Classes(ClassTally),
+    YesOrNo(ClassTally),
+    Labels(Vec<(String, ClassTally)>),
+    Numbers(NumberTally),
+}
+
+impl Tally {
+    /// Adds a row of the target and its output.
+    fn add(
+        &mut self,
+        preparation: &Preparation,
+        key: &str,
+        (target, row): (&Array, usize),
+        output: &[f64],
+    ) -> Result<(), Error> {
+        let truth = match target {
+            Array::Index { index, .. } => {
+                let Self::Classes(tally) = self else { return Ok(()) };
+                return tally.add(index[row] as usize, output);
+            }
+            Array::Dense { cols, values } => &values[row * cols..(row + 1) * cols],
+        };
+        let label = |tally: &mut ClassTally, truth: f64, p: f64| {
+            tally.add(usize::from(truth > 0.5), &[1.0 - p, p])
+        };
+        match self {
+            Self::Classes(tally) => tally.add(first_largest(truth), output),
+            Self::YesOrNo(tally) => label(tally, truth[0], output[0]),
+            Self::Labels(labels) => {
+                let mut all = labels.iter_mut().zip(truth.iter().zip(output));
+                all.try_for_each(|((_, tally), (&t, &p))| label(tally, t, p))
+            }
+            Self::Numbers(tally) => {
+                let (mut truth, mut output) = (truth.to_vec(), output.to_vec());
+                preparation.undo(key, &mut truth);
+                preparation.undo(key, &mut output);
+                tally.add(&truth, &output);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Scores, Error> {
+        Ok(match self {
+            Self::Classes(tally) | Self::YesOrNo(tally) => {
+                Scores::Classes(tally.finish()?)
+            }
+            Self::Labels(labels) => {
+                let one = |(name, tally): (String, ClassTally)| {
+                    Ok::<_, Error>((name, tally.finish()?))
+                };
+                let labels: Result<_, _> = labels.into_iter().map(one).collect();
+                Scores::Labels { labels: labels? }
+            }
+            Self::Numbers(tally) => Scores::Numbers(tally.finish()),
+        })
     }
 }

@@ -8,20 +8,20 @@ use chainrule_graph::shape::Sizes;
 use chainrule_graph::syntax::ast::{Mark, Precision};
 
 use super::{Model, Trained, compared};
-use crate::data::{Array, Dataset, Preparation};
+use crate::data::{Array, Part, Preparation};
 use crate::error::Error;
 use crate::init;
 use crate::metrics::Baseline;
 use crate::store::{Number, Numbers, Tensor};
 use crate::train::{
-    self, Control, Course, Event, Job, Machines, Measure, PartFeeds, Planned, mean_weight,
+    self, Control, Course, Event, Job, Machines, Measure, PartFeeds, Planned,
 };
 
 /// Trains; the settings are checked.
 pub(super) fn fit(
     model: &Model,
-    train: &Dataset,
-    watched: Option<&Dataset>,
+    train: Part<'_>,
+    watched: Option<Part<'_>>,
     preparation: &Preparation,
     course: Course<'_>,
     on_event: &mut dyn FnMut(&Event) -> Control,
@@ -46,18 +46,20 @@ pub(crate) fn numbers(model: &Model, values: &[f64]) -> Numbers {
 
 fn fit_in<T: Number>(
     model: &Model,
-    train: &Dataset,
-    watched: Option<&Dataset>,
+    train: Part<'_>,
+    watched: Option<Part<'_>>,
     preparation: &Preparation,
     course: Course<'_>,
     on_event: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Trained, Error> {
     let (module, settings) = (&model.module, &model.settings);
-    let sizes = model.sizes(train)?;
-    let planned = Planned::new(model, &sizes, train);
+    let (sizes, target) = (model.sizes(train.layout())?, compared(module));
+    let planned = Planned::new(model, &sizes, train.layout());
+    let key = target.map(|s| s.key.as_str());
     let own = PartFeeds::default();
     let feeds = course.feeds.unwrap_or(&own);
-    let mut machines = Machines::<T>::new(&planned, settings, train, watched, feeds)?;
+    let parts = (train, watched);
+    let mut machines = Machines::<T>::new(&planned, settings, parts, key, feeds)?;
     let (starts, parameters) = start(model, &sizes, &mut machines)?;
     if let Some(checkpoint) = &course.from {
         machines.import(&checkpoint.tensors).map_err(|name| Error::Mismatch {
@@ -66,26 +68,26 @@ fn fit_in<T: Number>(
             found: "others, or none".into(),
         })?;
     }
-    let target = compared(module);
     let mut notes = starts;
-    notes.extend(lonely(model, train.rows));
+    notes.extend(lonely(model, train.rows()));
     let job = Job {
         settings,
         train,
         watched,
-        metric: target.map(|s| (s.key.clone(), Measure::of(s.mark))),
+        metric: target.map(|s| Measure::of(s.mark)),
         parameters,
         fingerprint: model.derived.fingerprint.clone(),
         notes,
     };
-    let outcome = train::train(&mut machines, &job, course, on_event);
+    let outcome = train::train(&mut machines, &job, course, on_event)?;
+    let baseline = target.map(|s| baseline(s, train, preparation)).transpose()?;
     Ok(Trained {
         model: model.clone(),
         preparation: preparation.clone(),
-        baseline: target.and_then(|s| baseline(s, train, preparation)),
+        baseline: baseline.flatten(),
         tensors: tensors(model, &sizes, &machines),
         sizes,
-        weight: mean_weight(train),
+        weight: train.mean_weight()?,
         history: outcome.history,
         end: Some(outcome.end),
         notes: outcome.notes,
@@ -113,7 +115,7 @@ fn lonely(model: &Model, rows: usize) -> Option<String> {
 fn start<T: Number>(
     model: &Model,
     sizes: &Sizes,
-    machines: &mut Machines<T>,
+    machines: &mut Machines<'_, T>,
 ) -> Result<(Vec<String>, usize), Error> {
     let (mut notes, mut entries) = (Vec::new(), 0);
     for &id in &model.module.trainable {
@@ -129,7 +131,7 @@ fn start<T: Number>(
 fn tensors<T: Number>(
     model: &Model,
     sizes: &Sizes,
-    machines: &Machines<T>,
+    machines: &Machines<'_, T>,
 ) -> Vec<Tensor> {
     let mut all = Vec::new();
     for &id in &model.module.trainable {
@@ -155,28 +157,32 @@ fn tensors<T: Number>(
 /// What a predictor that looks at nothing knows of the training part.
 fn baseline(
     target: &Symbol,
-    train: &Dataset,
+    train: Part<'_>,
     preparation: &Preparation,
-) -> Option<Baseline> {
-    match train.array(&target.key)? {
-        Array::Index { classes, index } => {
-            let mut counts = vec![0.0; *classes];
-            index.iter().for_each(|&c| counts[c as usize] += 1.0);
-            Some(Baseline::Classes(counts))
-        }
+) -> Result<Option<Baseline>, Error> {
+    let Some(array) = train.layout().array(&target.key) else { return Ok(None) };
+    let mut sums = match array {
+        Array::Index { classes, .. } => vec![0.0; *classes],
+        // −0 is what adds nothing to any number.
+        Array::Dense { cols, .. } => vec![-0.0; *cols],
+    };
+    train.each(&target.key, &mut |array| match array {
+        Array::Index { index, .. } => index.iter().for_each(|&c| sums[c as usize] += 1.0),
         Array::Dense { cols, values } => {
             let mut values = values.clone();
             preparation.undo(&target.key, &mut values);
-            let mean = |c: usize| {
-                let column = values.iter().skip(c).step_by(*cols);
-                column.sum::<f64>() / train.rows as f64
-            };
-            let means = (0..*cols).map(mean).collect();
-            Some(match target.mark {
-                Some(Mark::Binary | Mark::MultiHot) => Baseline::Labels(means),
-                Some(Mark::Distribution | Mark::OneHot) => Baseline::Classes(means),
-                None => Baseline::Means(means),
-            })
+            for row in values.chunks(*cols) {
+                sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+            }
         }
+    })?;
+    if matches!(array, Array::Index { .. }) {
+        return Ok(Some(Baseline::Classes(sums)));
     }
+    let means = sums.into_iter().map(|sum| sum / train.rows() as f64).collect();
+    Ok(Some(match target.mark {
+        Some(Mark::Binary | Mark::MultiHot) => Baseline::Labels(means),
+        Some(Mark::Distribution | Mark::OneHot) => Baseline::Classes(means),
+        None => Baseline::Means(means),
+    }))
 }

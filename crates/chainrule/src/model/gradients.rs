@@ -12,12 +12,12 @@ use chainrule_graph::syntax::ast::Precision;
 use serde::Serialize;
 
 use super::{Model, Trained};
-use crate::data::Dataset;
+use crate::data::{Dataset, Part};
 use crate::error::Error;
 use crate::init;
 use crate::plan::Purpose;
 use crate::store::Number;
-use crate::train::{Fed, Feeds, Meter, Planned, mean_weight};
+use crate::train::{Fed, Feeds, Meter, Planned};
 
 /// Rows that a gradient is the mean over, at most.
 const ROWS: usize = 1024;
@@ -96,8 +96,9 @@ impl Place<'_> {
         let rows = spread(self.train.rows);
         let mut meter = Meter::<T>::new(&planned, Purpose::Train, rows.len())?;
         self.put(&mut meter)?;
-        let (module, weight) = (&self.model.module, mean_weight(self.train));
-        let fed = Fed::<T>::shared(module, self.train, weight, self.feeds);
+        let (module, part) = (&self.model.module, Part::from(self.train));
+        let weight = part.mean_weight()?;
+        let fed = Fed::<T>::shared(module, part, weight, None, self.feeds);
         meter.machine.set_random_key(self.model.settings.seed, 1);
         meter.machine.run_rows(&fed, &rows);
         let norm = |s: &Symbol| {

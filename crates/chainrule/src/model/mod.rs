@@ -54,7 +54,7 @@ use chainrule_graph::syntax::settings::{ColumnClause, DataSpec, Selector};
 use chainrule_graph::value::Mat;
 use chainrule_graph::verify;
 
-use crate::data::{self, Dataset, Preparation, RawColumn, Source, SymbolInfo};
+use crate::data::{self, Dataset, Part, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
 use crate::init;
 use crate::train::{self, Control, Course, Event, Measure, Settings};
@@ -249,6 +249,39 @@ impl Model {
         data::load(&self.folder, spec, &self.symbols(), self.settings.seed)
     }
 
+    /// Bytes of the files of the `data:` line, as far as the system tells.
+    #[must_use]
+    pub fn data_bytes(&self) -> u64 {
+        let Some(spec) = &self.module.data else { return 0 };
+        let length = |name: &String| std::fs::metadata(self.folder.join(name));
+        let files = data::DataFile::names(spec);
+        files.iter().filter_map(|name| length(name).ok()).map(|about| about.len()).sum()
+    }
+
+    /// Reads the files of the `data:` line, into memory or through a cache on disk; what is done
+    /// about the cache is told.
+    ///
+    /// # Errors
+    /// As [`Model::load_data`] and [`data::Cached::open`].
+    pub fn open_data(
+        &self,
+        caching: Option<&data::Caching>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<data::Data, Error> {
+        let (Some(spec), Some(caching)) = (&self.module.data, caching) else {
+            return self.load_data().map(|loaded| data::Data::Memory(Box::new(loaded)));
+        };
+        let wanted = data::Wanted {
+            folder: &self.folder,
+            spec,
+            symbols: &self.symbols(),
+            seed: self.settings.seed,
+            precision: self.settings.precision,
+        };
+        let cached = data::Cached::open(&wanted, caching, say)?;
+        Ok(data::Data::Disk(Box::new(cached)))
+    }
+
     /// The line that is missing, in the file's own names.
     fn no_data(&self) -> String {
         let clause = |s: SymbolInfo| match s.target {
@@ -345,15 +378,15 @@ impl Model {
         preparation: &Preparation,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
-        let course = Course::default();
-        self.fit_course(train, watched, preparation, course, on_event)
+        let (watched, course) = (watched.map(Part::Memory), Course::default());
+        self.fit_course((train.into(), watched), preparation, course, on_event)
     }
 
-    /// As [`Model::fit_prepared`], from where and to where the course says.
+    /// As [`Model::fit_prepared`], on parts wherever they are, from where and to where the course
+    /// says.
     pub(crate) fn fit_course(
         &self,
-        train: &Dataset,
-        watched: Option<&Dataset>,
+        (train, watched): (Part<'_>, Option<Part<'_>>),
         preparation: &Preparation,
         course: Course<'_>,
         on_event: &mut dyn FnMut(&Event) -> Control,

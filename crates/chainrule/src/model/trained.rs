@@ -13,12 +13,16 @@ use chainrule_kernels::Real;
 
 use super::fit::numbers;
 use super::{Model, data_symbols, stored};
-use crate::data::{Dataset, Preparation};
+use crate::data::{Array, Dataset, Part, Preparation};
 use crate::error::Error;
 use crate::metrics::Baseline;
 use crate::plan::Purpose;
 use crate::store::{Number, Numbers, Tensor};
-use crate::train::{EVALUATION_ROWS, End, Epoch, Fed, Meter, Planned};
+use crate::train::{EVALUATION_ROWS, End, Epoch, Fed, Meter, Order, Planned};
+
+/// Is shown the target with the places of some rows in it, and their outputs.
+pub(super) type Visit<'v> =
+    dyn FnMut(Option<(&Array, &[u32])>, &[f64]) -> Result<(), Error> + 'v;
 
 /// A network with its weights and its preprocessing.
 #[derive(Clone, Debug)]
@@ -124,32 +128,52 @@ impl Trained {
         data: &Dataset,
         purpose: Purpose,
     ) -> Result<(f64, Vec<f64>), Error> {
-        self.model.sizes_fit(&self.sizes, data)?;
+        let mut all = Vec::new();
+        let loss = self.walk(data.into(), purpose, &mut |_, output| {
+            all.extend_from_slice(output);
+            Ok(())
+        })?;
+        Ok((loss, all))
+    }
+
+    /// Runs over a part in order and shows the target of some rows (with their places in it) and
+    /// their outputs; the mean loss.
+    pub(super) fn walk(
+        &self,
+        part: Part<'_>,
+        purpose: Purpose,
+        visit: &mut Visit<'_>,
+    ) -> Result<f64, Error> {
+        self.model.sizes_fit(&self.sizes, part.layout())?;
         match self.model.settings.precision {
-            Precision::F32 => self.run_in::<f32>(data, purpose),
-            Precision::F64 => self.run_in::<f64>(data, purpose),
+            Precision::F32 => self.walk_in::<f32>(part, purpose, visit),
+            Precision::F64 => self.walk_in::<f64>(part, purpose, visit),
         }
     }
 
-    fn run_in<T: Number>(
+    fn walk_in<T: Number>(
         &self,
-        data: &Dataset,
+        part: Part<'_>,
         purpose: Purpose,
-    ) -> Result<(f64, Vec<f64>), Error> {
-        let planned = Planned::new(&self.model, &self.sizes, data);
-        let at_once = data.rows.clamp(1, EVALUATION_ROWS);
+        visit: &mut Visit<'_>,
+    ) -> Result<f64, Error> {
+        let planned = Planned::new(&self.model, &self.sizes, part.layout());
+        let at_once = part.rows().clamp(1, EVALUATION_ROWS);
         let mut meter = Meter::<T>::new(&planned, purpose, at_once)?;
         self.put(&mut meter);
-        let fed = Fed::<T>::new(&self.model.module, data, self.weight);
-        let rows: Vec<u32> = (0..data.rows as u32).collect();
-        let (mut loss, mut all, mut some) = (0.0, Vec::new(), Vec::new());
-        for rows in rows.chunks(at_once) {
-            meter.machine.run_rows(&fed, rows);
-            meter.output(&mut some);
-            all.extend_from_slice(&some);
-            loss += meter.figures().loss * rows.len() as f64;
+        let target = super::compared(&self.model.module).map(|s| s.key.as_str());
+        let mut fed = Fed::<T>::new(&self.model.module, part, self.weight, target);
+        let order = Order::straight(part);
+        let (mut loss, mut output) = (0.0, Vec::new());
+        for from in (0..part.rows()).step_by(at_once) {
+            let rows = at_once.min(part.rows() - from);
+            fed.bring(&order, from, rows)?;
+            meter.machine.run_rows(&fed, fed.now());
+            meter.output(&mut output);
+            visit(fed.target().map(|target| (target, fed.now())), &output)?;
+            loss += meter.figures().loss * rows as f64;
         }
-        Ok((loss / data.rows as f64, all))
+        Ok(loss / part.rows() as f64)
     }
 
     pub(super) fn put<T: Real>(&self, meter: &mut Meter<T>) {

@@ -9,7 +9,7 @@ use std::fs;
 use serde::Serialize;
 
 use super::back::Run;
-use crate::data::Loaded;
+use crate::data::Parts;
 use crate::error::Error;
 use crate::model::{Model, Trained, to_file};
 use crate::store::{self, Numbers, Stored, Tensor};
@@ -33,10 +33,10 @@ pub struct Comparison {
 /// # Errors
 /// As [`Model::fit_prepared`]; [`Error::Usage`] if the run has no end to be compared with;
 /// [`Error::Read`], [`Error::Corrupt`] if its model or table cannot be read.
-pub fn rerun(
+pub fn rerun<'d>(
     run: &Run,
     model: &Model,
-    data: &Loaded,
+    data: impl Into<Parts<'d>>,
     on_event: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Comparison, Error> {
     let Some(end) = run.end() else {
@@ -49,10 +49,10 @@ pub fn rerun(
     };
     let before = Before::read(run)?;
     let until = matches!(end.why, Why::Interrupted | Why::Time).then(|| end.clone());
-    let prepared = &data.prepared;
-    let (watched, recipe) = (data.watched(), &prepared.preparation);
+    let data = data.into();
+    let (parts, recipe) = ((data.train, data.watched()), data.preparation);
     let course = Course { until, ..Course::default() };
-    let trained = model.fit_course(&prepared.train, watched, recipe, course, on_event)?;
+    let trained = model.fit_course(parts, recipe, course, on_event)?;
     let notes = run.differences();
     let (model, history) = (before.model(&trained)?, before.history(&trained));
     let equal = model.is_empty() && history.is_empty();

@@ -7,12 +7,29 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::data::DataFile;
+use crate::data::{Caching, DataFile, Window};
 use crate::error::Error;
 use crate::model::{Model, Options};
 use crate::train::{End, Why};
+
+/// A cache as a run's folder tells it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// As seen from the folder of the run.
+    folder: PathBuf,
+    window: Window,
+    block: usize,
+}
+
+impl Kept {
+    pub(super) fn new(caching: &Caching, run: &Path) -> Self {
+        let Caching { folder, window, block } = caching;
+        Self { folder: relative(run, folder), window: *window, block: *block }
+    }
+}
 
 /// A run as its folder tells it.
 #[derive(Clone, Debug)]
@@ -118,6 +135,18 @@ impl Run {
         }
         let files: Vec<DataFile> = self.setting("files")?;
         files.iter().try_for_each(|f| f.unchanged(&folder))
+    }
+
+    /// The cache that the run was trained from, if it was.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if `settings.json` does not hold what it should.
+    pub fn caching(&self) -> Result<Option<Caching>, Error> {
+        let kept: Option<Kept> = self.setting("cache")?;
+        Ok(kept.map(|Kept { folder, window, block }| {
+            let folder = shortened(&self.path.join(folder));
+            Caching { folder, window, block }
+        }))
     }
 
     /// What is not as it was when the run began, and may change its numbers.

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::back::{Run, relative};
+use super::back::{Kept, Run, relative};
 use super::checkpoint::{self, Saver};
 use super::{RunFolder, Setup};
-use crate::data::Loaded;
+use crate::data::Parts;
 use crate::error::Error;
 use crate::model::{Model, Summary, Trained};
 use crate::train::{Checkpoint, Control, Course, Event, Settings, Why};
@@ -46,7 +46,7 @@ pub struct Place<'a> {
 #[derive(Debug)]
 pub struct Recording<'a> {
     model: &'a Model,
-    data: &'a Loaded,
+    data: Parts<'a>,
     folder: RunFolder,
     from: Option<Checkpoint>,
 }
@@ -58,15 +58,18 @@ impl<'a> Recording<'a> {
     /// As [`Model::sizes`] and [`RunFolder::create`].
     pub fn start(
         model: &'a Model,
-        data: &'a Loaded,
+        data: impl Into<Parts<'a>>,
         place: Place<'_>,
     ) -> Result<Self, Error> {
+        let data = data.into();
         model.settings().check()?;
-        model.sizes(&data.prepared.train)?;
-        let about = settings_json(model, data, place.file);
+        model.sizes(data.train.layout())?;
+        let about = settings_json(model, &data, place.file);
         let settings = |folder: &Path| {
             let mut about = about.clone();
             about["folder"] = json!(relative(folder, model.folder()));
+            about["cache"] =
+                json!(data.caching.map(|caching| Kept::new(caching, folder)));
             about
         };
         let setup = Setup {
@@ -87,9 +90,10 @@ impl<'a> Recording<'a> {
     pub fn go_on(
         run: &Run,
         model: &'a Model,
-        data: &'a Loaded,
+        data: impl Into<Parts<'a>>,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, Error> {
+        let data = data.into();
         let from = checkpoint::newest(run.path(), model, say)?;
         more_epochs(run, model, from.as_ref())?;
         match &from {
@@ -103,6 +107,8 @@ impl<'a> Recording<'a> {
         let mut about = run.settings().clone();
         about["set"] = json!(model.options().set);
         about["epochs"] = json!(model.settings().epochs);
+        about["cache"] =
+            json!(data.caching.map(|caching| Kept::new(caching, run.path())));
         let settings = |_: &Path| about.clone();
         let setup = Setup {
             equations: model.equations(),
@@ -128,8 +134,8 @@ impl<'a> Recording<'a> {
         &mut self,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
-        let prepared = &self.data.prepared;
-        let (watched, recipe) = (self.data.watched(), &prepared.preparation);
+        let parts = (self.data.train, self.data.watched());
+        let recipe = self.data.preparation;
         let from = self.from.take();
         let step = from.as_ref().map(|c| c.state.step);
         let path = self.folder.path().to_owned();
@@ -145,8 +151,7 @@ impl<'a> Recording<'a> {
             }
             on_event(event)
         };
-        let train = &prepared.train;
-        let trained = self.model.fit_course(train, watched, recipe, course, &mut keep)?;
+        let trained = self.model.fit_course(parts, recipe, course, &mut keep)?;
         failed.or(saver.failed).map_or(Ok(trained), Err)
     }
 
@@ -221,9 +226,9 @@ fn more_epochs(run: &Run, model: &Model, from: Option<&Checkpoint>) -> Result<()
 /// # Errors
 /// As [`Model::fit_prepared`]; [`Error::Write`] if the disk does not take it: then neither folder
 /// nor model is left, unless there is a checkpoint to go on from.
-pub fn record(
-    model: &Model,
-    data: &Loaded,
+pub fn record<'d>(
+    model: &'d Model,
+    data: impl Into<Parts<'d>>,
     (root, stem): (&Path, &str),
     out: Option<&Path>,
     on_event: &mut dyn FnMut(&Event) -> Control,
@@ -243,26 +248,12 @@ impl Recording<'_> {
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Recorded, Error> {
         let trained = self.train(on_event)?;
-        let summary = Summary::new(&trained, parts(&trained, self.data)?);
+        let summary = Summary::new(&trained, trained.evaluate_parts(&self.data.named())?);
         let (text, json) = (summary.text(), json!(summary));
         let said = super::Summary { text: &text, json };
         let (model, folder) = self.finish(&trained, &said, out)?;
         Ok(Recorded { trained, summary, folder, model })
     }
-}
-
-/// Figures of the training part and of all that was kept from it.
-fn parts(
-    trained: &Trained,
-    data: &Loaded,
-) -> Result<Vec<(String, crate::model::Evaluation)>, Error> {
-    let prepared = &data.prepared;
-    let mut all = vec![("training", Some(&prepared.train))];
-    all.push(("held out", prepared.held_out.as_ref()));
-    all.push(("validation", data.validate.as_ref().map(|(d, _)| d)));
-    all.push(("test", data.test.as_ref().map(|(d, _)| d)));
-    let there = all.into_iter().filter_map(|(name, d)| Some((name, d?)));
-    there.map(|(name, d)| Ok((name.to_owned(), trained.evaluate_prepared(d)?))).collect()
 }
 
 /// The instructions that the kernels use; other ones may give other last bits.
@@ -271,7 +262,7 @@ pub(super) fn code_path() -> String {
 }
 
 /// Everything that the result depends on besides the equations.
-fn settings_json(model: &Model, data: &Loaded, file: Option<&str>) -> Value {
+fn settings_json(model: &Model, data: &Parts<'_>, file: Option<&str>) -> Value {
     let s: &Settings = model.settings();
     json!({
         "chainrule": env!("CARGO_PKG_VERSION"),
@@ -280,6 +271,7 @@ fn settings_json(model: &Model, data: &Loaded, file: Option<&str>) -> Value {
         "file": file,
         "folder": null,
         "files": data.files,
+        "cache": null,
         "set": model.options().set,
         "optimizer": s.optimizer_text(),
         "batch": if s.batch == 0 { json!("full") } else { json!(s.batch) },
@@ -291,6 +283,6 @@ fn settings_json(model: &Model, data: &Loaded, file: Option<&str>) -> Value {
         "stop_after_seconds": s.stop_after,
         "precision": format!("{:?}", s.precision).to_lowercase(),
         "decay": s.decay,
-        "data": data.prepared.report.lines(),
+        "data": data.report.lines(),
     })
 }

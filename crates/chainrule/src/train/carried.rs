@@ -12,7 +12,7 @@ use super::engine::Machines;
 use crate::store::{Number, Tensor};
 
 /// Everything, as it is now.
-pub(super) fn export<T: Number>(machines: &Machines<T>) -> Vec<Tensor> {
+pub(super) fn export<T: Number>(machines: &Machines<'_, T>) -> Vec<Tensor> {
     let mut all = weights(machines, "", &machines.learner.weights());
     let region = machines.learner.machine.parameters().len();
     for (i, part) in machines.learner.machine.states().chunks(region.max(1)).enumerate() {
@@ -24,7 +24,7 @@ pub(super) fn export<T: Number>(machines: &Machines<T>) -> Vec<Tensor> {
     all
 }
 
-fn weights<T: Number>(m: &Machines<T>, prefix: &str, weights: &[T]) -> Vec<Tensor> {
+fn weights<T: Number>(m: &Machines<'_, T>, prefix: &str, weights: &[T]) -> Vec<Tensor> {
     let (region, mut rest) = weights.split_at(m.learner.machine.parameters().len());
     let mut all: Vec<Tensor> = symbols(m, prefix, region).collect();
     for (name, n) in running(m) {
@@ -38,7 +38,7 @@ fn weights<T: Number>(m: &Machines<T>, prefix: &str, weights: &[T]) -> Vec<Tenso
 }
 
 fn symbols<'a, T: Number>(
-    m: &'a Machines<T>,
+    m: &'a Machines<'_, T>,
     prefix: &'a str,
     region: &'a [T],
 ) -> impl Iterator<Item = Tensor> + 'a {
@@ -50,7 +50,7 @@ fn symbols<'a, T: Number>(
 }
 
 /// Names and lengths of the running statistics, in the order of the copies.
-fn running<T: Real>(m: &Machines<T>) -> Vec<(String, usize)> {
+fn running<T: Real>(m: &Machines<'_, T>) -> Vec<(String, usize)> {
     let one = |&(site, variance): &(u32, bool)| {
         let n = m.learner.machine.running(site, variance)?.len();
         let kind = if variance { "variance" } else { "mean" };
@@ -59,7 +59,7 @@ fn running<T: Real>(m: &Machines<T>) -> Vec<(String, usize)> {
     m.learner.sites.iter().filter_map(one).collect()
 }
 
-impl<T: Number> Machines<T> {
+impl<T: Number> Machines<'_, T> {
     /// Puts everything back as [`export`] gave it; the name of what is missing or does not fit.
     pub(crate) fn import(&mut self, tensors: &[Tensor]) -> Result<(), String> {
         let region = self.learner.machine.parameters().len();
@@ -82,7 +82,7 @@ impl<T: Number> Machines<T> {
 
 /// A copy of weights, from tensors.
 fn packed<T: Number>(
-    m: &Machines<T>,
+    m: &Machines<'_, T>,
     prefix: &str,
     tensors: &[Tensor],
 ) -> Result<Vec<T>, String> {
@@ -97,7 +97,7 @@ fn packed<T: Number>(
 }
 
 fn pack<T: Number>(
-    m: &Machines<T>,
+    m: &Machines<'_, T>,
     prefix: &str,
     tensors: &[Tensor],
     region: &mut [T],

@@ -1,6 +1,6 @@
 //! A network that does steps, whatever its number type: what stands between the loop and `run`.
 //!
-//! In: plans of one module, data sets, weights. Out: figures of a batch. Invariants: the machine
+//! In: plans of one module, parts of the data, weights. Out: figures of a batch. Invariants: the machine
 //! that measures has the weights of the machine that learns whenever it is asked; an update is made
 //! only after a finite objective. Deliberately absent: epochs, the order of rows.
 
@@ -14,10 +14,11 @@ use chainrule_graph::optimizer;
 use chainrule_graph::shape::Sizes;
 use chainrule_kernels::{Real, Team};
 
+use super::order::Order;
+use super::score::Tally;
 use super::settings::Settings;
-use super::{Dataset, EVALUATION_ROWS};
-use super::{Fed, PartFeeds, mean_weight};
-use crate::data::Array;
+use super::{EVALUATION_ROWS, Fed, PartFeeds};
+use crate::data::{Array, Dataset, Part};
 use crate::error::Error;
 use crate::memory;
 use crate::model::{Model, batch_dim, data_symbols};
@@ -54,13 +55,20 @@ pub(crate) struct StepAt {
 
 /// What the loop needs.
 pub(crate) trait Engine {
-    /// One step on rows of the training part; `None` if the objective or the measured gradient is
+    /// Makes `count` rows of the training part ready for a step, from a place of the order on.
+    fn bring(&mut self, order: &Order, from: usize, count: usize) -> Result<(), Error>;
+    /// One step on the rows that were brought; `None` if the objective or the measured gradient is
     /// not finite, and then nothing is updated.
-    fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done>;
+    fn step(&mut self, at: &StepAt) -> Option<Done>;
     /// Figures of watched rows, in the evaluation form; at most [`EVALUATION_ROWS`] at a time.
-    fn measure(&mut self, rows: &[u32]) -> Done;
-    /// The output of the last step or measurement, example by example.
-    fn output(&mut self) -> &[f64];
+    fn measure(
+        &mut self,
+        order: &Order,
+        from: usize,
+        count: usize,
+    ) -> Result<Done, Error>;
+    /// Adds the output of the last step, or measurement if `watched`, to a metric.
+    fn score(&self, watched: bool, tally: &mut Tally);
     /// Remembers the weights, running statistics included, as the best so far.
     fn keep_as_best(&mut self);
     /// Puts back the best weights.
@@ -84,6 +92,7 @@ pub(crate) struct Planned<'a> {
 }
 
 impl<'a> Planned<'a> {
+    /// `data` tells what is an index; it may have no rows.
     pub(crate) fn new(model: &'a Model, sizes: &'a Sizes, data: &Dataset) -> Self {
         let is_index = |key: &str| matches!(data.array(key), Some(Array::Index { .. }));
         let index = data_symbols(&model.module).filter(|s| is_index(&s.key));
@@ -241,10 +250,10 @@ impl<T: Real> Meter<T> {
 }
 
 /// A machine that learns, and one that measures beside it.
-pub(crate) struct Machines<T: Real> {
+pub(crate) struct Machines<'d, T: Real> {
     pub(super) learner: Meter<T>,
-    meter: Option<(Meter<T>, Fed<T>)>,
-    train: Fed<T>,
+    meter: Option<(Meter<T>, Fed<'d, T>)>,
+    train: Fed<'d, T>,
     pub(super) stale: bool,
     /// Weights with a finite objective, to fall back on.
     pub(super) safe: Option<Vec<T>>,
@@ -275,34 +284,34 @@ fn learned(planned: &Planned<'_>, ids: &[SymId]) -> Vec<Learned> {
     ids.iter().filter_map(one).collect()
 }
 
-impl<T: Real> Machines<T> {
-    /// Machines for training, with the rules of the settings.
+impl<'d, T: Real> Machines<'d, T> {
+    /// Machines for training, with the rules of the settings; `target` is what the metric looks at.
     pub(crate) fn new(
         planned: &Planned<'_>,
         settings: &Settings,
-        train: &Dataset,
-        watched: Option<&Dataset>,
+        (train, watched): (Part<'d>, Option<Part<'d>>),
+        target: Option<&str>,
         feeds: &PartFeeds,
     ) -> Result<Self, Error> {
-        let (batch, _) = settings.batch_for(train.rows);
+        let (batch, _) = settings.batch_for(train.rows());
         let mut learner = Meter::new(planned, Purpose::Train, batch)?;
         let module = planned.module();
         let (rules, choice) = rules(module, settings, learner.machine.plan().learned())?;
         learner.machine = learner.machine.with_rules(&rules, &choice);
         let learned = learned(planned, learner.machine.plan().learned());
-        let weight = mean_weight(train);
+        let weight = train.mean_weight()?;
         let meter = match watched {
             None => None,
-            Some(data) => {
-                let rows = data.rows.min(EVALUATION_ROWS);
+            Some(part) => {
+                let rows = part.rows().min(EVALUATION_ROWS);
                 let meter = Meter::new(planned, Purpose::Evaluate, rows)?;
-                Some((meter, Fed::shared(module, data, weight, &feeds.watched)))
+                Some((meter, Fed::shared(module, part, weight, target, &feeds.watched)))
             }
         };
         Ok(Self {
             learner,
             meter,
-            train: Fed::shared(module, train, weight, &feeds.train),
+            train: Fed::shared(module, train, weight, target, &feeds.train),
             stale: true,
             safe: None,
             best: None,
@@ -381,11 +390,15 @@ fn rules(
     Ok((vec![rule(true)?, rule(false)?], choice))
 }
 
-impl<T: Number> Engine for Machines<T> {
-    fn step(&mut self, rows: &[u32], at: &StepAt) -> Option<Done> {
+impl<T: Number> Engine for Machines<'_, T> {
+    fn bring(&mut self, order: &Order, from: usize, count: usize) -> Result<(), Error> {
+        self.train.bring(order, from, count)
+    }
+
+    fn step(&mut self, at: &StepAt) -> Option<Done> {
         let machine = &mut self.learner.machine;
         machine.set_random_key(self.seed, at.step);
-        machine.run_rows(&self.train, rows);
+        machine.run_rows(&self.train, self.train.now());
         let mut done = self.learner.figures();
         if !done.objective.is_finite() {
             return None;
@@ -414,19 +427,31 @@ impl<T: Number> Engine for Machines<T> {
         Some(done)
     }
 
-    fn measure(&mut self, rows: &[u32]) -> Done {
-        let Some((meter, data)) = &mut self.meter else { return Done::default() };
+    fn measure(
+        &mut self,
+        order: &Order,
+        from: usize,
+        count: usize,
+    ) -> Result<Done, Error> {
+        let Some((meter, data)) = &mut self.meter else { return Ok(Done::default()) };
+        data.bring(order, from, count)?;
         if std::mem::take(&mut self.stale) {
             self.learner.copy_weights(&mut self.copy);
             meter.set_weights(&self.copy);
         }
-        meter.machine.run_rows(data, rows);
+        meter.machine.run_rows(data, data.now());
         meter.output(&mut self.output);
-        meter.figures()
+        Ok(meter.figures())
     }
 
-    fn output(&mut self) -> &[f64] {
-        &self.output
+    fn score(&self, watched: bool, tally: &mut Tally) {
+        let fed = match &self.meter {
+            Some((_, fed)) if watched => fed,
+            _ => &self.train,
+        };
+        if let Some(target) = fed.target() {
+            tally.add(target, fed.now(), &self.output);
+        }
     }
 
     fn keep_as_best(&mut self) {

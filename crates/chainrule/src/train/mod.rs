@@ -11,6 +11,7 @@ mod carried;
 mod engine;
 mod event;
 mod feed;
+mod order;
 mod score;
 mod settings;
 mod state;
@@ -18,22 +19,19 @@ mod watch;
 
 use std::time::Instant;
 
-use chainrule_kernels::rng::Draws;
-
-use crate::data::Dataset;
+use crate::data::Part;
+use crate::error::Error;
 use score::Tally;
 
 use engine::{Done, StepAt};
 pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule, depends_on_total};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
-pub(crate) use feed::{Fed, Feeds, PartFeeds, mean_weight};
+pub(crate) use feed::{Fed, Feeds, PartFeeds};
+pub(crate) use order::Order;
 pub use score::Measure;
 pub use settings::{Plateau, Settings};
 use state::Sums;
 pub(crate) use state::{Checkpoint, State};
-
-/// Draws for the order of rows; other rooms have other numbers.
-const PURPOSE: u32 = 2;
 
 /// Rows that are looked at together where nothing is learned.
 pub(crate) const EVALUATION_ROWS: usize = 256;
@@ -41,10 +39,10 @@ pub(crate) const EVALUATION_ROWS: usize = 256;
 /// What is trained on, and what is counted.
 pub(crate) struct Job<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) train: &'a Dataset,
-    pub(crate) watched: Option<&'a Dataset>,
-    /// The target beside the output, and how the two are compared.
-    pub(crate) metric: Option<(String, Measure)>,
+    pub(crate) train: Part<'a>,
+    pub(crate) watched: Option<Part<'a>>,
+    /// How the target beside the output is compared with it.
+    pub(crate) metric: Option<Measure>,
     pub(crate) parameters: usize,
     pub(crate) fingerprint: String,
     /// What is to be said before the first step.
@@ -93,12 +91,15 @@ impl Ears<'_> {
 
 /// Trains; the engine stands where the course begins, and holds the weights that are to be kept
 /// when it returns.
+///
+/// # Errors
+/// What reading rows from a disk may fail with; what was learned until then is saved.
 pub(crate) fn train(
     engine: &mut dyn Engine,
     job: &Job<'_>,
     course: Course<'_>,
     on_event: &mut dyn FnMut(&Event) -> Control,
-) -> Outcome {
+) -> Result<Outcome, Error> {
     let mut ears = Ears { on_event, stop: false };
     let mut run = Run::new(job, course);
     run.begin(&mut ears);
@@ -106,12 +107,15 @@ pub(crate) fn train(
     if !matches!(why, Why::NotFinite { .. }) {
         run.save(engine, &mut ears);
     }
+    if let Some(error) = run.failed.take() {
+        return Err(error);
+    }
     let kept = run.keep(engine, &why);
     let seconds = run.seconds();
     let State { step: steps, history, notes, .. } = run.state;
     let end = End { why, epochs: history.len(), steps, kept, seconds };
     ears.tell(&Event::End(end.clone()));
-    Outcome { end, history, notes }
+    Ok(Outcome { end, history, notes })
 }
 
 struct Run<'a, 'k> {
@@ -128,13 +132,15 @@ struct Run<'a, 'k> {
     before: f64,
     keeper: Option<&'k mut dyn Keeper>,
     until: Option<End>,
+    /// Why no rows came.
+    failed: Option<Error>,
 }
 
 impl<'a, 'k> Run<'a, 'k> {
     fn new(job: &'a Job<'a>, course: Course<'k>) -> Self {
-        let rows = job.train.rows;
+        let rows = job.train.rows();
         let (batch, note) = job.settings.batch_for(rows);
-        let measure = job.metric.as_ref().map(|(_, m)| *m);
+        let measure = job.metric;
         let going_on = course.from.is_some();
         let state = course.from.map_or_else(|| State::start(measure), |c| c.state);
         Self {
@@ -149,6 +155,7 @@ impl<'a, 'k> Run<'a, 'k> {
             going_on,
             keeper: course.keeper,
             until: course.until,
+            failed: None,
         }
     }
 
@@ -156,7 +163,7 @@ impl<'a, 'k> Run<'a, 'k> {
         let settings = self.job.settings;
         ears.tell(&Event::Start(Begin {
             rows: self.rows,
-            held_out: self.job.watched.map_or(0, |d| d.rows),
+            held_out: self.job.watched.map_or(0, Part::rows),
             parameters: self.job.parameters,
             batch: self.batch,
             batches: self.batches(),
@@ -213,8 +220,10 @@ impl<'a, 'k> Run<'a, 'k> {
             if let Err(why) = done {
                 return why;
             }
-            let figures = self.figures(engine);
-            self.after(engine, ears, figures);
+            match self.figures(engine) {
+                Ok(figures) => self.after(engine, ears, figures),
+                Err(why) => return why,
+            }
             self.save_if_due(engine, ears, true);
         }
     }
@@ -250,12 +259,17 @@ impl<'a, 'k> Run<'a, 'k> {
     }
 
     /// The order of the rows in an epoch; where one batch holds all rows, that of the data.
-    fn order(&self, epoch: usize) -> Vec<u32> {
+    fn order(&self, epoch: usize) -> Order {
         if self.batch == self.rows {
-            return (0..self.rows as u32).collect();
+            return Order::whole(self.job.train);
         }
-        let draws = Draws::new(self.job.settings.seed, PURPOSE);
-        draws.permutation(epoch as u64, self.rows)
+        Order::shuffled(self.job.train, self.job.settings.seed, epoch)
+    }
+
+    /// Remembers why no rows came, and stops.
+    fn fail(&mut self, error: Error) -> Why {
+        self.failed = Some(error);
+        Why::Interrupted
     }
 
     /// One pass over the rows, or what is left of it.
@@ -263,17 +277,19 @@ impl<'a, 'k> Run<'a, 'k> {
         let epoch = self.state.epoch;
         let order = self.order(epoch);
         let total = (self.job.settings.epochs * self.batches()) as u64;
-        for rows in order.chunks(self.batch).skip(self.state.batch) {
-            let batch = self.state.batch + 1;
+        while self.state.batch < self.batches() {
+            let (from, batch) = (self.state.batch * self.batch, self.state.batch + 1);
+            let rows = self.batch.min(self.rows - from);
+            engine.bring(&order, from, rows).map_err(|e| self.fail(e))?;
             let (step, scale) = (self.state.step + 1, self.state.watch.scale);
             let at = StepAt { step, epoch, total, scale, last: batch == self.batches() };
-            let Some(done) = engine.step(rows, &at) else {
+            let Some(done) = engine.step(&at) else {
                 let equation = engine.first_nonfinite();
                 return Err(Why::NotFinite { equation, epoch, step });
             };
             (self.state.step, self.state.batch) = (step, batch);
             self.count(engine, &done, rows);
-            let (rows, objective, loss) = (rows.len(), done.objective, done.loss);
+            let (rows, objective, loss) = (rows, done.objective, done.loss);
             let told = Batch { epoch, batch, step, rows, objective, loss };
             ears.tell(&Event::Batch(told));
             self.save_if_due(engine, ears, false);
@@ -283,11 +299,13 @@ impl<'a, 'k> Run<'a, 'k> {
     }
 
     /// Adds a batch to the figures of the epoch.
-    fn count(&mut self, engine: &mut dyn Engine, done: &Done, rows: &[u32]) {
+    fn count(&mut self, engine: &dyn Engine, done: &Done, rows: usize) {
         let sums = &mut self.state.sums;
-        sums.add(done, rows.len());
+        sums.add(done, rows);
         (sums.lr, sums.gradient) = (done.lr, done.gradient);
-        score(self.job, engine, sums, self.job.train, rows);
+        if let Some(tally) = &mut sums.tally {
+            engine.score(false, tally);
+        }
     }
 
     fn interrupted(&self, ears: &Ears<'_>) -> Result<(), Why> {
@@ -310,10 +328,11 @@ impl<'a, 'k> Run<'a, 'k> {
     }
 
     /// The figures of the epoch, with the exact ones of the watched rows.
-    fn figures(&mut self, engine: &mut dyn Engine) -> Epoch {
-        let held = self.job.watched.map(|data| self.held(engine, data));
+    fn figures(&mut self, engine: &mut dyn Engine) -> Result<Epoch, Why> {
+        let held = self.job.watched.map(|part| self.held(engine, part)).transpose();
+        let held = held.map_err(|e| self.fail(e))?;
         let sums = std::mem::replace(&mut self.state.sums, Sums::new(self.measure));
-        Epoch {
+        Ok(Epoch {
             epoch: self.state.epoch,
             step: self.state.step,
             objective: sums.mean(sums.objective),
@@ -325,18 +344,21 @@ impl<'a, 'k> Run<'a, 'k> {
             gradient: sums.gradient,
             best: false,
             seconds: self.seconds(),
-        }
+        })
     }
 
-    fn held(&self, engine: &mut dyn Engine, data: &Dataset) -> Sums {
+    fn held(&self, engine: &mut dyn Engine, part: Part<'_>) -> Result<Sums, Error> {
         let mut sums = Sums::new(self.measure);
-        let rows: Vec<u32> = (0..data.rows as u32).collect();
-        for rows in rows.chunks(EVALUATION_ROWS) {
-            let done = engine.measure(rows);
-            sums.add(&done, rows.len());
-            score(self.job, engine, &mut sums, data, rows);
+        let order = Order::straight(part);
+        for from in (0..part.rows()).step_by(EVALUATION_ROWS) {
+            let rows = EVALUATION_ROWS.min(part.rows() - from);
+            let done = engine.measure(&order, from, rows)?;
+            sums.add(&done, rows);
+            if let Some(tally) = &mut sums.tally {
+                engine.score(true, tally);
+            }
         }
-        sums
+        Ok(sums)
     }
 
     /// Closes the epoch: is it the best, does the rate go down.
@@ -373,20 +395,5 @@ impl<'a, 'k> Run<'a, 'k> {
             engine.set_finite_weights();
         }
         self.state.history.len()
-    }
-}
-
-/// Adds the metric of rows that were just run.
-fn score(
-    job: &Job<'_>,
-    engine: &mut dyn Engine,
-    sums: &mut Sums,
-    data: &Dataset,
-    rows: &[u32],
-) {
-    if let (Some((key, _)), Some(tally)) = (&job.metric, &mut sums.tally)
-        && let Some(target) = data.array(key)
-    {
-        tally.add(target, rows, engine.output());
     }
 }

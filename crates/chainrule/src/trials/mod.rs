@@ -216,9 +216,8 @@ impl Trials {
                 false => Control::Continue,
             }
         };
-        let (train, watched) = (&kept.train, kept.watched.as_ref());
-        let trained =
-            model.fit_course(train, watched, &kept.recipe, course, &mut on_event);
+        let parts = ((&kept.train).into(), kept.watched.as_ref().map(Into::into));
+        let trained = model.fit_course(parts, &kept.recipe, course, &mut on_event);
         trained.map(|trained| Ended { trained, kept }).map_err(Arc::new)
     }
 }

@@ -10,6 +10,7 @@ use chainrule::graph::lower::{is_builtin, load};
 use chainrule::graph::syntax::ast::File;
 use chainrule::graph::syntax::parse;
 use chainrule::graph::syntax::print::{Style, print_file};
+use chainrule::graph::syntax::respell::{Spelling, respell};
 use chainrule::graph::{derived, prelude};
 
 use super::FEW;
@@ -99,6 +100,18 @@ pub(crate) const WORDS: &[&str] = &[
     "\\frac{",
     "\\hat{",
     "\\left",
+    "\\top",
+    "\\begin{aligned}",
+    "\\end{aligned}",
+    "\\begin{cases}",
+    "\\end{cases}",
+    "\\begin{bmatrix}",
+    "\\end{bmatrix}",
+    "\\text{if }",
+    "\\\\",
+    "&",
+    "$$",
+    "\\[",
     "#",
     "'",
     ".T",
@@ -152,6 +165,9 @@ fn read(bytes: &[u8]) -> bool {
     if parsed.diagnostics.is_empty() && !text.contains("data") {
         reads_back(&parsed.file, &known);
     }
+    if parsed.diagnostics.is_empty() {
+        respells(text, &known);
+    }
     let loaded = load(text, &[]);
     places_fit(&loaded.diagnostics, text);
     let Some(module) = loaded.module else { return false };
@@ -178,6 +194,19 @@ fn places_fit(found: &[Diagnostic], text: &str) {
         for span in edits.chain(labels).chain([d.span]) {
             let fits = text.get(span.start as usize..span.end as usize).is_some();
             assert!(fits, "{span:?} of {d:?}");
+        }
+    }
+}
+
+/// It can be spelled in every way, and back.
+fn respells(text: &str, known: &dyn Fn(&str) -> bool) {
+    let all = [Spelling::Unicode, Spelling::Ascii, Spelling::Latex];
+    for there in all {
+        let other = respell(text, known, there);
+        let other = other.unwrap_or_else(|d| panic!("{text:?} to {there:?}: {d:#?}"));
+        for back in all {
+            let again = respell(&other, known, back);
+            assert!(again.is_ok(), "{text:?} as {other:?} to {back:?}: {again:#?}");
         }
     }
 }

@@ -5,7 +5,9 @@
 //! long: docs/fuzzing.md.
 #![allow(clippy::print_stderr, reason = "a run says how much it tried")]
 
+mod answers;
 mod ask;
+mod cache;
 mod checkpoint;
 mod engine;
 mod equations;
@@ -21,7 +23,7 @@ const FEW: usize = 64 << 20;
 /// A test a format; `make fuzz TARGET=csv` picks by the first word.
 mod targets {
     use super::engine::run;
-    use super::{ask, checkpoint, equations, model, tables};
+    use super::{answers, ask, cache, checkpoint, equations, model, tables};
 
     #[test]
     fn chain_files_are_explained_or_refused() {
@@ -31,6 +33,11 @@ mod targets {
     #[test]
     fn ask_gets_an_answer_or_a_refusal() {
         run(ask::questions());
+    }
+
+    #[test]
+    fn answers_are_marked_or_refused() {
+        run(answers::answers());
     }
 
     #[test]
@@ -61,6 +68,11 @@ mod targets {
     #[test]
     fn model_files_predict_or_are_refused() {
         run(model::model());
+    }
+
+    #[test]
+    fn cache_is_read_or_refused() {
+        run(cache::cache());
     }
 
     #[test]

@@ -86,9 +86,13 @@ impl Training {
 #[test]
 fn dead_units_make_no_step_slower() {
     let (mut alive, mut half) = (Training::new(), Training::new());
-    [&mut alive, &mut half].map(|t| t.steps(50));
+    for t in [&mut alive, &mut half] {
+        t.steps(50);
+    }
     half.kill_half();
-    [&mut alive, &mut half].map(|t| t.steps(5_000));
+    for t in [&mut alive, &mut half] {
+        t.steps(5_000);
+    }
     assert!(half.subnormal() > 1_000, "{} numbers near 0", half.subnormal());
     // Some units are dead from the start, as they are under relu.
     assert!(4 * alive.subnormal() < half.subnormal(), "{}", alive.subnormal());

@@ -293,3 +293,26 @@ fn gradients_of_generated_files_agree_with_differences() {
     assert!(compared > 20 * FILES as usize, "only {compared} entries were compared");
     assert!(read * 100 >= asked * 95, "only {read} of {asked} gradients read back");
 }
+
+/// Unicode, ASCII and LaTeX are three spellings of one graph.
+#[test]
+fn every_spelling_of_a_generated_file_has_the_same_fingerprint() {
+    use chainrule::graph::lower::is_builtin;
+    use chainrule::graph::prelude;
+    use chainrule::graph::syntax::respell::{Spelling, respell};
+    let known = |n: &str| is_builtin(n) || prelude::functions().find(n).is_some();
+    let to = |text: &str, spelling| {
+        respell(text, &known, spelling).unwrap_or_else(|d| panic!("{text}\n{d:#?}"))
+    };
+    let print = |text: &str| derive(&module(text)).expect("a gradient").fingerprint;
+    for seed in 0..100 {
+        let text = generated(seed).text;
+        let (ascii, latex) = (to(&text, Spelling::Ascii), to(&text, Spelling::Latex));
+        assert!(ascii.is_ascii(), "{ascii}");
+        let back = to(&to(&latex, Spelling::Ascii), Spelling::Unicode);
+        let there = print(&text);
+        for other in [&ascii, &latex, &back] {
+            assert_eq!(print(other), there, "{text}\n{other}");
+        }
+    }
+}

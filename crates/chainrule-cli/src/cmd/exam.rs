@@ -1,0 +1,132 @@
+//! `chainrule exam FILE --variants N`: the worked example of a file with other numbers.
+//!
+//! In: a file with values. Out: a folder with question and solution sheets (LaTeX, HTML), a quiz in
+//! Moodle's XML, and each variant as a file of its own, for `explain` and `mark`.
+
+use std::path::PathBuf;
+
+use chainrule::Error;
+use chainrule::exam::{Exam, Plan, exam, html, latex, moodle};
+use chainrule::explain::AskOptions;
+use serde_json::{Value, json};
+
+use super::Sets;
+use crate::failure::{DONE, Failure, Outcome, USAGE};
+use crate::report;
+use crate::screen::Screen;
+use crate::source::Source;
+use crate::writing;
+
+/// What was typed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  chainrule exam exam-part3.chain --variants 4 --seed 1
+  chainrule exam exam-part3.chain --ask h3 --ask MSE --ask \"w21'\" -o sheets
+
+The folder gets questions.tex, solutions.tex, questions.html, solutions.html, moodle.xml, and
+variant-1.chain, variant-2.chain, … for `chainrule explain` and `chainrule mark`.")]
+pub(crate) struct Args {
+    /// The file of equations, with values (x := …)
+    file: PathBuf,
+    /// How many variants
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=500))]
+    variants: u32,
+    /// Where the numbers come from
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// What is asked; may be repeated [default: every equation, gradient and update]
+    #[arg(long, value_name = "Q")]
+    ask: Vec<String>,
+    /// Decimals of the results
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10))]
+    decimals: u32,
+    /// The update rule of ' [default: that of the train: line]
+    #[arg(long, value_name = "RULE")]
+    update: Option<String>,
+    /// The heading of the sheets [default: the name of the file]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// The folder [default: the name of the file with -exam]
+    #[arg(short, long = "output", value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    set: Sets,
+}
+
+pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
+    let source = Source::read(&args.file)?;
+    let how = AskOptions { update: args.update.clone(), ..AskOptions::default() };
+    let plan = Plan {
+        variants: args.variants as usize,
+        seed: args.seed,
+        questions: args.ask.clone(),
+        decimals: args.decimals,
+    };
+    let made = exam(&source.text, &args.set.options(), &how, &plan)
+        .map_err(Failure::about(&source, USAGE))?;
+    let folder = args.folder();
+    let failed = |source| Error::Write { path: folder.clone(), source };
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    for (name, text) in files(&made, &args.title()) {
+        writing::whole(&folder.join(name), text, true)?;
+    }
+    match screen.json {
+        true => screen.document(&document(&made, &folder.display().to_string()))?,
+        false => screen
+            .print(&format!("{}\n", report::clean(&folder.display().to_string())))?,
+    }
+    Ok(DONE)
+}
+
+impl Args {
+    fn stem(&self) -> String {
+        let stem = self.file.file_stem().map(|s| s.to_string_lossy().into_owned());
+        stem.filter(|s| s != "-").unwrap_or_else(|| "exam".to_owned())
+    }
+
+    fn title(&self) -> String {
+        self.title.clone().unwrap_or_else(|| self.stem())
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.output
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(format!("{}-exam", self.stem())))
+    }
+}
+
+/// Names and contents.
+fn files(made: &Exam, title: &str) -> Vec<(String, String)> {
+    let mut out = vec![
+        ("questions.tex".to_owned(), latex(made, title, false)),
+        ("solutions.tex".to_owned(), latex(made, title, true)),
+        ("questions.html".to_owned(), html(made, title, false)),
+        ("solutions.html".to_owned(), html(made, title, true)),
+        ("moodle.xml".to_owned(), moodle(made, title)),
+    ];
+    let variants = made.variants.iter().enumerate();
+    out.extend(
+        variants.map(|(k, v)| (format!("variant-{}.chain", k + 1), v.text.clone())),
+    );
+    out
+}
+
+fn document(made: &Exam, folder: &str) -> Value {
+    let rows = |m: &chainrule::graph::value::Mat| -> Vec<Vec<f64>> {
+        (0..m.rows).map(|i| (0..m.cols).map(|j| m.at(i, j)).collect()).collect()
+    };
+    let variant = |v: &chainrule::exam::Variant| {
+        let given: Vec<Value> =
+            v.given.iter().map(|(n, m)| json!({ "name": n, "value": rows(m) })).collect();
+        let item = |i: &chainrule::exam::Item| json!({ "ask": i.question, "value": rows(&i.value), "symbolic": i.symbolic });
+        json!({ "given": given, "items": v.items.iter().map(item).collect::<Vec<_>>() })
+    };
+    json!({
+        "folder": folder,
+        "exact": made.exact,
+        "decimals": made.decimals,
+        "variants": made.variants.iter().map(variant).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,491 @@
+//! The same file in another spelling: Unicode, ASCII or LaTeX, word by word.
+//!
+//! In: a text that reads without an error. Out: the text with every word in the spelling asked for;
+//! lines, white space and comments stay, but for the marks of LaTeX that only arrange. Invariant:
+//! the new text reads as the same tree, which is looked at before it is given out. Deliberately
+//! absent: any other layout than the author's.
+
+use crate::diag::{Code, Diagnostic, Severity, Span};
+
+use super::ast::{Expr, ExprKind, File, StatementKind};
+use super::greek::ascii;
+use super::latex;
+use super::lexer::lex;
+use super::names::{RESERVED, WORDS, canonical};
+use super::parse;
+use super::print::{Style, print_file};
+use super::regroup::regrouped;
+use super::token::{Line, Tok, Token};
+
+/// How words are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// `ŷ = W1ᵀ x ⊙ a²`.
+    Unicode,
+    /// `y_hat = W1^T x .* a^2`.
+    Ascii,
+    /// `\hat{y} = W_{1}^{\top} x \odot a^{2}`.
+    Latex,
+}
+
+/// The text in another spelling.
+///
+/// # Errors
+/// What is wrong with the text; or, a bug of ours, that the new text would not read as the same.
+pub fn respell(
+    text: &str,
+    shipped: &dyn Fn(&str) -> bool,
+    spelling: Spelling,
+) -> Result<String, Vec<Diagnostic>> {
+    let before = parse(text, shipped, &[]);
+    let errors = |all: Vec<Diagnostic>| -> Vec<Diagnostic> {
+        all.into_iter().filter(|d| d.severity == Severity::Error).collect()
+    };
+    let wrong = errors(before.diagnostics);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let (lines, _) = lex(text);
+    let out = Writer::new(text, shipped, spelling).all(&lines);
+    let after = parse(&out, shipped, &[]);
+    let wrong = errors(after.diagnostics);
+    match wrong.is_empty() && same(&before.file, &after.file) {
+        true => Ok(out),
+        false => Err(vec![changed(&before.file, &after.file)]),
+    }
+}
+
+/// Trees without places, needless brackets, and the spelling of names and numbers.
+fn same(a: &File, b: &File) -> bool {
+    plain(a) == plain(b)
+}
+
+fn plain(file: &File) -> String {
+    let mut file = file.clone();
+    for s in &mut file.statements {
+        for e in expressions(&mut s.kind) {
+            unwrap(e);
+        }
+    }
+    print_file(&file, Style::Ascii)
+}
+
+/// Takes brackets off that the tree does not need.
+fn unwrap(e: &mut Expr) {
+    while let ExprKind::Paren(inner) = &mut e.kind {
+        let kind = std::mem::replace(&mut inner.kind, ExprKind::Error);
+        e.kind = kind;
+    }
+    for child in crate::lower::children_mut(e) {
+        unwrap(child);
+    }
+}
+
+/// The expressions of a statement.
+fn expressions(kind: &mut StatementKind) -> Vec<&mut Expr> {
+    match kind {
+        StatementKind::Const(_, e)
+        | StatementKind::Value(_, e)
+        | StatementKind::Minimize(_, e) => vec![e],
+        StatementKind::Equation(q) => vec![&mut q.value],
+        StatementKind::Where(all) => all.iter_mut().map(|w| &mut w.1).collect(),
+        StatementKind::Function(f) => {
+            let more = [&mut f.computed, &mut f.derivative].into_iter().flatten();
+            more.chain([&mut f.body]).collect()
+        }
+        StatementKind::Optimizer(o) => {
+            o.states.iter_mut().chain(&mut o.lines).map(|l| &mut l.1).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The first statement that would become another.
+fn changed(a: &File, b: &File) -> Diagnostic {
+    let shown = |f: &File| -> Vec<String> {
+        let all = plain(f);
+        all.lines().filter(|l| !l.is_empty()).map(str::to_owned).collect()
+    };
+    let (x, y) = (shown(a), shown(b));
+    let none = "nothing".to_owned();
+    let lines = 0..x.len().max(y.len());
+    let pair = |i: usize| (x.get(i).unwrap_or(&none), y.get(i).unwrap_or(&none));
+    let differ = lines.map(pair).find(|(p, q)| p != q);
+    let said = differ.map_or_else(String::new, |(p, q)| format!(": `{p}` and `{q}`"));
+    let text = format!("chainrule is wrong here: the new spelling reads otherwise{said}");
+    Diagnostic::error(Code::M3, Span::default(), text)
+        .hint("this is a mistake in chainrule, not in the file: please report it")
+}
+
+struct Writer<'a> {
+    text: &'a str,
+    spelling: Spelling,
+    shipped: &'a dyn Fn(&str) -> bool,
+    out: String,
+    /// What was written last, for what must not touch it.
+    last: Last,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Last {
+    Number,
+    Name,
+    Other,
+}
+
+/// A word in its new spelling, and how many tokens it stands for.
+struct Word {
+    text: String,
+    tokens: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(text: &'a str, shipped: &'a dyn Fn(&str) -> bool, spelling: Spelling) -> Self {
+        Self { text, spelling, shipped, out: String::new(), last: Last::Other }
+    }
+
+    fn all(mut self, lines: &[Line]) -> String {
+        let mut at = 0;
+        for line in lines {
+            let tokens = &line.tokens;
+            let groups = match self.spelling {
+                Spelling::Latex => vec![None; tokens.len()],
+                _ => regrouped(tokens),
+            };
+            let mut i = 0;
+            while i < tokens.len() {
+                self.gap(at, &tokens[i], i, line.aligned);
+                let word = match &groups[i] {
+                    Some(text) => Word { text: text.clone(), tokens: 1 },
+                    None => self.word(
+                        tokens,
+                        i,
+                        groups.get(i + 1).is_some_and(Option::is_some),
+                    ),
+                };
+                self.put(&word.text, &tokens[i].tok);
+                at = tokens[i + word.tokens - 1].span.end as usize;
+                i += word.tokens;
+            }
+        }
+        let rest = &self.text[at..];
+        match self.spelling {
+            Spelling::Latex => self.out.push_str(rest),
+            _ => self.out.push_str(&arranged(rest)),
+        }
+        self.out
+    }
+
+    /// What stands before a token: white space, comments, and marks that only arrange.
+    fn gap(&mut self, at: usize, token: &Token, i: usize, aligned: bool) {
+        let gap = self.text.get(at..token.span.start as usize).unwrap_or("");
+        if self.spelling == Spelling::Latex || matches!(token.tok, Tok::Raw(..)) {
+            self.last = if gap.is_empty() { self.last } else { Last::Other };
+            return self.out.push_str(gap);
+        }
+        let mut plain = arranged(gap);
+        if i == 0 && aligned {
+            // A statement of a display begins a line of its own.
+            self.out.push_str(plain.trim_end_matches([' ', '\t']));
+            if self.out.trim().is_empty() {
+                self.out.clear();
+            } else if !self.out.ends_with('\n') {
+                self.out.push('\n');
+            }
+            return;
+        }
+        if i > 0 && plain.contains('\n') {
+            // A line end within brackets of LaTeX; a comment has to end all the same.
+            plain = match plain.contains('#') {
+                true => format!("{}\n  ", plain.trim_end()),
+                false => " ".to_owned(),
+            };
+        }
+        if self.out.ends_with(' ') {
+            plain = plain.trim_start_matches(' ').to_owned();
+        }
+        if !plain.is_empty() {
+            self.last = Last::Other;
+        }
+        self.out.push_str(&plain);
+    }
+
+    /// Adds a word, apart from the one before where they would become one.
+    fn put(&mut self, word: &str, tok: &Tok) {
+        let letter = |c: char| c.is_alphanumeric() || c == '_';
+        let (a, b) = (self.out.chars().next_back(), word.chars().next());
+        let command = self.out.rfind('\\').is_some_and(|i| {
+            i + 1 < self.out.len()
+                && self.out[i + 1..].chars().all(|c| c.is_ascii_alphabetic())
+        });
+        let number = matches!(tok, Tok::Number(..));
+        let joined = match b {
+            Some(b) => {
+                let wordy =
+                    number || matches!(tok, Tok::Name(_)) || b.is_ascii_alphabetic();
+                self.last == Last::Number && number
+                    || self.last == Last::Name
+                        && wordy
+                        && letter(b)
+                        && a.is_some_and(letter)
+                    || command && b.is_ascii_alphabetic()
+                    || a == Some('|') && b == '|'
+            }
+            None => false,
+        };
+        if joined {
+            self.out.push(' ');
+        }
+        self.out.push_str(word);
+        if !word.is_empty() {
+            let word_sign = word.ends_with(|c: char| c.is_ascii_alphabetic());
+            self.last = match tok {
+                Tok::Number(..) => Last::Number,
+                Tok::Name(_) => Last::Name,
+                _ if word_sign => Last::Name,
+                _ => Last::Other,
+            };
+        }
+    }
+
+    fn word(&self, tokens: &[Token], i: usize, grouped: bool) -> Word {
+        let token = &tokens[i];
+        let one = |text: String| Word { text, tokens: 1 };
+        let own = || one(token.span.of(self.text).to_owned());
+        // The settings have words of their own.
+        let setting = ["train", "precision", "examples", "digits"];
+        let kept = self.spelling == Spelling::Latex
+            && setting.iter().any(|w| tokens[0].is_word(w));
+        match &token.tok {
+            _ if kept => own(),
+            Tok::Number(value, text) => one(self.number(*value, text)),
+            Tok::Name(_) => one(self.name(tokens, i)),
+            Tok::Power(n) => one(self.power(*n)),
+            Tok::Sym("^") => {
+                let raised = if grouped { None } else { self.raised(tokens, i) };
+                raised.unwrap_or_else(|| one("^".to_owned()))
+            }
+            Tok::Sym(sym) => one(self.sign(tokens, i, sym)),
+            Tok::Newline | Tok::Raw(..) => own(),
+        }
+    }
+
+    fn number(&self, value: f64, text: &str) -> String {
+        match self.spelling {
+            Spelling::Latex => match text.split_once(['e', 'E']) {
+                Some((m, p)) => {
+                    let p = p.trim_start_matches('+').replace(['−', '–'], "-");
+                    format!("{m} \\cdot 10^{{{p}}}")
+                }
+                None if text.is_ascii() => text.to_owned(),
+                None => format!("{value}"),
+            },
+            Spelling::Ascii if !text.is_ascii() => match text.contains(['e', 'E']) {
+                true => text.replace(['−', '–'], "-"),
+                false => format!("{value}"),
+            },
+            _ => text.to_owned(),
+        }
+    }
+
+    fn name(&self, tokens: &[Token], i: usize) -> String {
+        let token = &tokens[i];
+        let Some(ident) = token.ident() else { return String::new() };
+        let word = token.word().unwrap_or_default();
+        if RESERVED.contains(&word) || WORDS.contains(&word) {
+            return word.to_owned();
+        }
+        if word == "x" && self.spelling == Spelling::Unicode && between_sizes(tokens, i) {
+            return "×".to_owned();
+        }
+        match self.spelling {
+            Spelling::Unicode => ident.key.clone(),
+            Spelling::Ascii if ident.key == "ℝ" => "R".to_owned(),
+            Spelling::Ascii => same_name(ascii(&ident.key), &ident.key),
+            Spelling::Latex => self.latex_name(tokens, i, &ident.key),
+        }
+    }
+
+    /// A function that is called stands upright; other words stay as they are.
+    fn latex_name(&self, tokens: &[Token], i: usize, key: &str) -> String {
+        let called = tokens.get(i + 1).is_some_and(|t| t.is("(") || t.is("'"));
+        let known = crate::lower::is_builtin(key) || (self.shipped)(key);
+        let letters = key.chars().take_while(|c| c.is_alphabetic()).count();
+        let own = tokens[i].span.of(self.text);
+        match () {
+            () if called && known && letters > 1 => latex::upright(key),
+            () if letters > 1 && own.is_ascii() => own.to_owned(),
+            () => same_name(latex::symbol(key), key),
+        }
+    }
+
+    fn power(&self, n: i32) -> String {
+        match self.spelling {
+            Spelling::Unicode => raised_digits(n),
+            Spelling::Ascii => format!("^{n}"),
+            Spelling::Latex => format!("^{{{n}}}"),
+        }
+    }
+
+    /// `^T`, `^{\top}`, `^2`, `^{-1}`: a transpose or a power of one word.
+    fn raised(&self, tokens: &[Token], i: usize) -> Option<Word> {
+        let braced = tokens.get(i + 1).is_some_and(|t| t.is("{"));
+        let inner = i + 1 + usize::from(braced);
+        let first = tokens.get(inner)?;
+        let end = |count: usize| -> Option<usize> {
+            let close = !braced || tokens.get(inner + count)?.is("}");
+            close.then_some(inner + count + usize::from(braced) - i)
+        };
+        if first.is("ᵀ") || first.is_word("T") {
+            return Some(Word { text: self.transpose(), tokens: end(1)? });
+        }
+        let minus = usize::from(first.is("-"));
+        let Tok::Number(value, text) = &tokens.get(inner + minus)?.tok else {
+            return None;
+        };
+        let count = end(1 + minus)?;
+        let next = tokens.get(i + count);
+        let goes_on = next.is_some_and(|t| t.is("^") || matches!(t.tok, Tok::Power(_)));
+        let whole = text.len() < 9 && text.bytes().all(|b| b.is_ascii_digit());
+        // The upper end of a sum is no power.
+        let sum = i > 0 && (tokens[i - 1].is("}") || sum_before(tokens, i));
+        if !whole || goes_on || sum {
+            return None;
+        }
+        let n = if minus > 0 { -(*value as i32) } else { *value as i32 };
+        Some(Word { text: self.power(n), tokens: count })
+    }
+
+    fn transpose(&self) -> String {
+        match self.spelling {
+            Spelling::Unicode => "ᵀ",
+            Spelling::Ascii => "^T",
+            Spelling::Latex => "^{\\top}",
+        }
+        .to_owned()
+    }
+
+    fn sign(&self, tokens: &[Token], i: usize, sym: &'static str) -> String {
+        let own = tokens[i].span.of(self.text);
+        match sym {
+            // `^⊤` was written with its own sign for the height.
+            "ᵀ" if i > 0 && tokens[i - 1].is("^") => return own.to_owned(),
+            "ᵀ" => return self.transpose(),
+            // What LaTeX groups with stays in LaTeX.
+            _ if self.spelling == Spelling::Latex && own.starts_with('\\') => {
+                return own.to_owned();
+            }
+            // `one-hot` is a word.
+            "-" if i > 0 && ["one", "multi"].iter().any(|w| tokens[i - 1].is_word(w)) => {
+                return own.to_owned();
+            }
+            "×" if self.spelling == Spelling::Ascii && in_shape(tokens, i) => {
+                return if tokens[i].space { "x" } else { " x " }.to_owned();
+            }
+            "∑_" if self.spelling == Spelling::Ascii => {
+                let one = tokens.get(i + 1).and_then(Token::ident);
+                let short = one.is_some_and(|n| ascii(&n.key).len() == 1);
+                let braces = tokens.get(i + 1).is_some_and(|t| t.is("{"));
+                return if short || braces { "sum_" } else { "\\sum_" }.to_owned();
+            }
+            _ => {}
+        }
+        let table = SIGNS.iter().find(|s| s.0 == sym);
+        match (table, self.spelling) {
+            (Some(s), Spelling::Unicode) => s.1.to_owned(),
+            (Some(s), Spelling::Ascii) => s.2.to_owned(),
+            (Some(s), Spelling::Latex) => s.3.to_owned(),
+            (None, _) => sym.to_owned(),
+        }
+    }
+}
+
+/// The spelling, if it reads back as the name; else the name as it is.
+fn same_name(spelled: String, key: &str) -> String {
+    if canonical(&spelled) == key || key == "𝟏" { spelled } else { key.to_owned() }
+}
+
+/// Whether a `×` or `x` stands in a shape: behind a colon or `∈`, before any `=` or `~`.
+fn in_shape(tokens: &[Token], i: usize) -> bool {
+    let sign = |t: &Token, all: &[&str]| all.iter().any(|s| t.is(s));
+    let before = tokens[..i].iter().rev();
+    let mut said = before.skip_while(|t| {
+        !(sign(t, &[":", "∈", "=", ":=", "←", "~", ",", ";"]) || t.is_word("in"))
+    });
+    said.next().is_some_and(|t| sign(t, &[":", "∈"]) || t.is_word("in"))
+}
+
+/// `H x D` in a shape.
+fn between_sizes(tokens: &[Token], i: usize) -> bool {
+    let size = |t: Option<&Token>| {
+        t.is_some_and(|t| {
+            t.ident().is_some()
+                || matches!(t.tok, Tok::Number(..))
+                || t.is(")")
+                || t.is("(")
+        })
+    };
+    i > 0 && in_shape(tokens, i) && size(tokens.get(i - 1)) && size(tokens.get(i + 1))
+}
+
+/// `∑_i ^`.
+fn sum_before(tokens: &[Token], i: usize) -> bool {
+    i > 1 && tokens[i - 2].is("∑_")
+}
+
+fn raised_digits(n: i32) -> String {
+    let digit = |c: char| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        c => char::from_u32('⁰' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c),
+    };
+    n.to_string().chars().map(digit).collect()
+}
+
+/// White space and comments of a gap; the marks that only arrange are taken out, and with them the
+/// lines that held nothing else.
+fn arranged(gap: &str) -> String {
+    let lines: Vec<&str> = gap.split('\n').collect();
+    let mut out: Vec<String> = Vec::new();
+    for (i, line) in lines.iter().enumerate() {
+        let code = line.split('#').next().unwrap_or("");
+        let blanks: String = code.chars().filter(|c| c.is_whitespace()).collect();
+        let removed = blanks != code;
+        let comment = &line[code.len()..];
+        let inner = i > 0 && i + 1 < lines.len();
+        match removed {
+            true if inner && comment.is_empty() => {}
+            true if i + 1 < lines.len() && comment.is_empty() => out.push(String::new()),
+            true => {
+                let one = if blanks.is_empty() { "" } else { " " };
+                out.push(format!("{one}{comment}"));
+            }
+            false => out.push((*line).to_owned()),
+        }
+    }
+    out.join("\n")
+}
+
+/// A sign in Unicode, ASCII, LaTeX.
+const SIGNS: &[(&str, &str, &str, &str)] = &[
+    ("-", "−", "-", "-"),
+    ("·", "·", "\\cdot", "\\cdot"),
+    ("⊙", "⊙", ".*", "\\odot"),
+    ("×", "×", "\\times", "\\times"),
+    ("≤", "≤", "<=", "\\leq"),
+    ("≥", "≥", ">=", "\\geq"),
+    ("≠", "≠", "!=", "\\neq"),
+    ("‖", "‖", "||", "\\|"),
+    ("∈", "∈", "in", "\\in"),
+    ("←", "←", "<-", "\\leftarrow"),
+    ("~", "~", "~", "\\sim"),
+    ("√", "√", "\\sqrt", "\\sqrt"),
+    ("∑", "∑", "\\sum", "\\sum"),
+    ("∑_", "∑_", "\\sum_", "\\sum_"),
+    ("and", "and", "and", "\\land"),
+    ("or", "or", "or", "\\lor"),
+    ("not", "not", "not", "\\lnot"),
+    ("%", "%", "%", "\\%"),
+];
