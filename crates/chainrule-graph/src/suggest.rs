@@ -97,6 +97,8 @@ struct Source<'t> {
     counts: BTreeMap<String, usize>,
     /// The letter of the file's loops.
     letter: Option<String>,
+    /// Names that end their ranges, with the numbers: `a_N` is `a_10`.
+    ends: Vec<(String, i64)>,
 }
 
 /// What a fix does; the order is the rank.
@@ -129,6 +131,7 @@ impl<'t> Source<'t> {
             known: Vec::new(),
             counts: BTreeMap::new(),
             letter: letter_of(text),
+            ends: crate::syntax::loop_ends(text),
         };
         out.read(&file);
         out.file = file;
@@ -170,9 +173,27 @@ impl<'t> Source<'t> {
 
     fn name(&mut self, n: &Name, equation: bool) {
         if self.known.iter().all(|k| k.key != n.key) {
-            let (key, written) = (n.key.clone(), n.written.clone());
+            let (key, written) = (n.key.clone(), self.with_end(n));
             self.known.push(Known { key, written, place: n.span, equation });
         }
+    }
+
+    /// `a_N` for the last of a loop's names: it stays the last when N changes.
+    fn with_end(&self, n: &Name) -> String {
+        let looped = n.span.of(self.text) != n.written;
+        let last = |(end, number): &(String, i64)| {
+            let base = n.written.strip_suffix(&format!("_{number}"))?;
+            looped.then(|| format!("{base}_{end}"))
+        };
+        self.ends.iter().find_map(last).unwrap_or_else(|| n.written.clone())
+    }
+
+    /// `a_10` for `a_N`, as the tree calls it.
+    fn with_number(&self, written: &str) -> String {
+        let number = |(end, number): &(String, i64)| {
+            Some(format!("{}_{number}", written.strip_suffix(&format!("_{end}"))?))
+        };
+        self.ends.iter().find_map(number).unwrap_or_else(|| written.to_owned())
     }
 
     /// In a line of a loop a name is written with the loop's letter: `W_l`, `a_{l-1}`.
@@ -255,7 +276,7 @@ impl<'t> Source<'t> {
     /// `a_{l-1}` as it is called in the round of the equation of this name.
     fn in_round(&self, written: &str, lhs: &Name) -> Option<String> {
         let Some(l) = self.letter.as_ref().filter(|_| self.has_letter(written)) else {
-            return Some(written.to_string());
+            return Some(self.with_number(written));
         };
         if !lhs.span.of(self.text).ends_with(&format!("_{l}")) {
             return None;
@@ -319,7 +340,8 @@ impl<'t> Source<'t> {
             }
             None => false,
         };
-        let numbered = k.written.rsplit_once('_').is_some_and(|(base, n)| {
+        let number = self.with_number(&k.written);
+        let numbered = number.rsplit_once('_').is_some_and(|(base, n)| {
             n.chars().all(|c| c.is_ascii_digit())
                 && self.known.iter().any(|o| {
                     self.has_letter(&o.written)
@@ -437,7 +459,9 @@ fn distance_to(d: &Diagnostic, span: Span) -> usize {
 
 /// The letter of `for l = 1..3`.
 fn letter_of(text: &str) -> Option<String> {
-    let (_, rest) = text.lines().find_map(|l| l.split_once("for "))?;
+    // A comment may say "for" too.
+    let said = text.lines().map(|l| l.split('#').next().unwrap_or_default());
+    let (_, rest) = said.filter_map(|l| l.split_once("for ")).next()?;
     let (letter, _) = rest.split_once('=')?;
     let letter = letter.trim();
     let plain = !letter.is_empty() && letter.chars().all(char::is_alphabetic);

@@ -25,7 +25,7 @@ pub(crate) fn expand(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Block> {
     let sizes = sizes(&blocks, overrides);
-    let ends = ends(&blocks, &sizes);
+    let ends = ends_of(&blocks, &sizes);
     let mut expander =
         Expander { sizes, diagnostics, out: Vec::new(), tokens: 0, loops: 0 };
     for mut block in blocks {
@@ -246,8 +246,12 @@ fn is_raw(block: &Block) -> bool {
     block.first().first().is_some_and(raw)
 }
 
-/// Names that end a range of `for`, with their numbers.
-fn ends(blocks: &[Block], sizes: &BTreeMap<String, f64>) -> Vec<(String, i64)> {
+/// Names that end a range of `for`, with the numbers that the file gives them.
+pub(crate) fn ends(blocks: &[Block]) -> Vec<(String, i64)> {
+    ends_of(blocks, &sizes(blocks, &[]))
+}
+
+fn ends_of(blocks: &[Block], sizes: &BTreeMap<String, f64>) -> Vec<(String, i64)> {
     let mut ends = Vec::new();
     for block in blocks.iter().filter(|b| !is_raw(b)) {
         for tokens in block.joined().windows(2).filter(|t| t[0].is("..")) {

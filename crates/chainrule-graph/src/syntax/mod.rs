@@ -89,6 +89,12 @@ pub fn parse(
     Parsed { file, diagnostics }
 }
 
+/// Names that end a range of `for`, with their numbers: `N` and 10 of `for l = 1..N`.
+pub(crate) fn loop_ends(text: &str) -> Vec<(String, i64)> {
+    let (lines, mut ignored) = lexer::lex(text);
+    expand::ends(&lines::blocks(lines, &mut ignored))
+}
+
 /// Reads one expression, for a question.
 #[must_use]
 pub fn parse_expression(
