@@ -5,13 +5,12 @@
 
 use std::path::PathBuf;
 
-use chainrule::Error;
 use chainrule::exam::{Exam, Plan, Variant, exam, html, latex, moodle};
 use chainrule::explain::AskOptions;
 use chainrule::explain::write::{Look, writer};
+use chainrule::{Error, Options};
 use serde_json::{Value, json};
 
-use super::Sets;
 use crate::failure::{DONE, Failure, Outcome, USAGE};
 use crate::report;
 use crate::screen::Screen;
@@ -53,8 +52,6 @@ pub(crate) struct Args {
     /// The folder [default: the name of the file with -exam]
     #[arg(short, long = "output", value_name = "FOLDER")]
     output: Option<PathBuf>,
-    #[command(flatten)]
-    set: Sets,
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
@@ -66,7 +63,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         questions: args.ask.clone(),
         decimals: args.decimals,
     };
-    let made = exam(&source.text, &args.set.options(), &how, &plan)
+    let made = exam(&source.text, &Options::default(), &how, &plan)
         .map_err(Failure::about(&source, USAGE))?;
     let folder = args.folder();
     let failed = |source| Error::Write { path: folder.clone(), source };

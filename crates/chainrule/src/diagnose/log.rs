@@ -29,10 +29,13 @@ pub struct Run {
     pub notes: Vec<String>,
 }
 
-/// A table of numbers over time: what every format is turned into.
+/// A table of numbers over time: what every format is turned into. Only what a rule looks at is
+/// kept, once, so that it is no larger than the file explains.
 #[derive(Debug, Default)]
 struct Figures {
-    columns: Vec<(String, Vec<Option<f64>>)>,
+    columns: BTreeMap<String, Vec<Option<f64>>>,
+    /// The first names of the file, to be told.
+    names: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -105,18 +108,25 @@ fn plain(name: &str) -> String {
     words.collect::<Vec<_>>().join("_")
 }
 
+/// The plain name, if a rule looks at what is called so.
+fn wanted(name: &str) -> Option<String> {
+    let name = plain(name);
+    [TRAIN, HELD, CLOCKS].concat().contains(&name.as_str()).then_some(name)
+}
+
+/// Names to be told; of many the first.
+const TOLD: usize = 20;
+
 impl Figures {
     fn column(&self, names: &[&str]) -> Option<&[Option<f64>]> {
-        let of =
-            |wanted: &&str| self.columns.iter().find(|(name, _)| plain(name) == **wanted);
-        names.iter().find_map(of).map(|(_, values)| &values[..])
+        names.iter().find_map(|name| self.columns.get(*name)).map(|values| &values[..])
     }
 }
 
 /// Cuts the table where its clock begins anew.
 fn runs(name: &str, figures: &Figures) -> Result<Vec<Run>, Error> {
     let Some(train) = figures.column(TRAIN) else {
-        let names: Vec<&str> = figures.columns.iter().map(|(n, _)| n.as_str()).collect();
+        let names = &figures.names;
         let found =
             if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
         let problem = DataProblem::new(name, format!("no training loss; found {found}"));
@@ -168,19 +178,29 @@ fn of_csv(name: &str, bytes: &[u8]) -> Result<Figures, Error> {
     };
     let mut fields = Vec::new();
     let mut figures = Figures::default();
+    // Of each column that is kept, its place in a record; the first of a name counts.
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut begun = false;
     // A decimal comma is told by the separator that leaves it free.
     let number = |word: &str| match separator {
         ';' => number(&word.replace(',', ".")),
         _ => number(word),
     };
     while records.next(&mut fields).map_err(unclosed)?.is_some() {
-        if figures.columns.is_empty() {
+        if !begun {
+            begun = true;
             let headerless = fields.iter().all(|f| number(f).is_some());
             let names = fields.iter().map(|f| match headerless {
                 true => "loss".to_owned(),
                 false => f.to_string(),
             });
-            figures.columns = names.map(|n| (n, Vec::new())).collect();
+            let names: Vec<String> = names.collect();
+            for (i, name) in names.iter().enumerate().rev() {
+                places.extend(wanted(name).map(|name| (name, i)));
+            }
+            figures.columns =
+                places.keys().map(|name| (name.clone(), Vec::new())).collect();
+            figures.names = names.into_iter().take(TOLD).collect();
             if headerless && fields.len() > 1 {
                 let message = format!("{} columns without names", fields.len());
                 let problem = DataProblem::new(name, message).at("line 1");
@@ -190,8 +210,8 @@ fn of_csv(name: &str, bytes: &[u8]) -> Result<Figures, Error> {
                 continue;
             }
         }
-        for (i, (_, values)) in figures.columns.iter_mut().enumerate() {
-            values.push(fields.get(i).and_then(|f| number(f)));
+        for (place, values) in places.values().zip(figures.columns.values_mut()) {
+            values.push(fields.get(*place).and_then(|f| number(f)));
         }
     }
     Ok(figures)
@@ -222,13 +242,14 @@ fn of_json(name: &str, bytes: &[u8]) -> Result<Figures, Error> {
     })?;
     let column = |(key, value): (&String, &Value)| {
         let list = value.as_array()?;
-        Some((key.clone(), list.iter().map(json_number).collect()))
+        Some((wanted(key)?, list.iter().map(json_number).collect()))
     };
-    let mut columns: Vec<(String, Vec<Option<f64>>)> =
+    let mut columns: BTreeMap<String, Vec<Option<f64>>> =
         object.iter().filter_map(column).collect();
-    let rows = columns.iter().map(|(_, v)| v.len()).max().unwrap_or(0);
-    columns.iter_mut().for_each(|(_, v)| v.resize(rows, None));
-    Ok(Figures { columns, notes: Vec::new() })
+    let rows = columns.values().map(Vec::len).max().unwrap_or(0);
+    columns.values_mut().for_each(|v| v.resize(rows, None));
+    let names = object.keys().take(TOLD).cloned().collect();
+    Ok(Figures { columns, names, notes: Vec::new() })
 }
 
 fn json_number(value: &Value) -> Option<f64> {
@@ -263,20 +284,25 @@ fn of_events(name: &str, bytes: &[u8]) -> Result<Figures, Error> {
     let mut steps: Vec<i64> = scalars.iter().map(|s| s.step).collect();
     steps.sort_unstable();
     steps.dedup();
-    let mut columns: BTreeMap<&str, Vec<Option<f64>>> = BTreeMap::new();
+    let mut columns: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
+    let mut names: Vec<String> = Vec::new();
     for s in &scalars {
-        let row = steps.binary_search(&s.step).unwrap_or(0);
-        let column = columns.entry(&s.tag).or_insert_with(|| vec![None; steps.len()]);
-        column[row] = Some(s.value);
+        if names.len() < TOLD && !names.contains(&s.tag) {
+            names.push(s.tag.clone());
+        }
+        if let Some(name) = wanted(&s.tag) {
+            let row = steps.binary_search(&s.step).unwrap_or(0);
+            let empty = || vec![None; steps.len()];
+            columns.entry(name).or_insert_with(empty)[row] = Some(s.value);
+        }
     }
-    let columns = columns.into_iter().map(|(tag, v)| (tag.to_owned(), v)).collect();
     let notes = match cut {
         true => {
             vec!["the file ends inside a record; what stands before it was read".into()]
         }
         false => Vec::new(),
     };
-    Ok(Figures { columns, notes })
+    Ok(Figures { columns, names, notes })
 }
 
 #[cfg(test)]

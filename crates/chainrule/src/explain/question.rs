@@ -52,6 +52,9 @@ pub(crate) struct Asked {
     pub when: When,
 }
 
+/// As many steps are done by hand, and no more: each is a pass over all examples.
+const STEPS: usize = 100_000;
+
 /// After how many steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
@@ -67,11 +70,16 @@ pub(crate) enum When {
 pub(crate) fn parse(text: &str) -> Result<Asked, Diagnostic> {
     let whole = text.trim();
     if let Some(rest) = whole.strip_prefix("shape ") {
-        let inner = parse(rest)?;
+        let inner = parse_once(rest)?;
         let question = Question::Shape(Box::new(inner.question));
         return Ok(Asked { question, when: inner.when });
     }
-    let (body, when) = moment(whole)?;
+    parse_once(whole)
+}
+
+/// Reads a question that is not about the shape of another.
+fn parse_once(text: &str) -> Result<Asked, Diagnostic> {
+    let (body, when) = moment(text.trim())?;
     let question = question(body)?;
     Ok(Asked { question, when })
 }
@@ -87,6 +95,9 @@ fn moment(text: &str) -> Result<(String, When), Diagnostic> {
             .trim()
             .parse()
             .map_err(|_| refused(text, "after @ stands a whole number"))?;
+        if k > STEPS {
+            return Err(refused(text, &format!("after @ stands {STEPS} at most")));
+        }
         return Ok((format!("{}{index}", body.trim()), When::At(k)));
     }
     for prime in ['\'', '′'] {

@@ -81,12 +81,14 @@ fn verdict(f: Fit, right: &Mat, theirs: &Written) -> (Verdict, Vec<String>) {
         }
         Fit::Off(..) if right.is_scalar() => (Verdict::Wrong, Vec::new()),
         Fit::Off(i, j) => {
+            // A list stands for a row as for a column, in the order of its entries.
+            let same = theirs.value.cols == right.cols;
+            let at = if same { i * right.cols + j } else { i.max(j) };
             let place = match right.cols {
-                1 => format!("{}", i.max(j) + 1),
-                _ => format!("{},{}", i + 1, j + 1),
+                1 => format!("{}", at + 1),
+                n => format!("{},{}", at / n + 1, at % n + 1),
             };
-            let entry =
-                |m: &Mat| m.data.get(i * right.cols + j).copied().unwrap_or(f64::NAN);
+            let entry = |m: &Mat| m.data.get(at).copied().unwrap_or(f64::NAN);
             let (own, wanted) = shown_apart(entry(&theirs.value), entry(right));
             (Verdict::Wrong, vec![format!("entry [{place}] is {own}, expected {wanted}")])
         }

@@ -163,9 +163,14 @@ impl<'a> Judge<'a> {
                 (format!("{} : {}\n", left.text, f.shape), values)
             }
         };
+        let before = self.defined.clone();
         self.defined.retain(|d| d.key != key);
         self.defined.push(Defined { key, statement, values });
-        Ok(())
+        // A name that the file has already, as a dimension, is refused here and not in each later
+        // line that is read beside it.
+        formula::read(self.file, &self.defined, left).map(|_| ()).inspect_err(|_| {
+            self.defined = before;
+        })
     }
 
     /// A formula's value at a point.
@@ -291,6 +296,13 @@ impl<'a> Judge<'a> {
                         }
                     }
                 }
+            }
+        }
+        // What has not the shape of the quantity can stand in its place nowhere.
+        for (own, right) in values.iter_mut().zip(truth) {
+            let fits = |m: &Mat, r: &Mat| (m.rows, m.cols) == (r.rows, r.cols);
+            if !matches!((&*own, right), (Some(m), Some(r)) if fits(m, r)) {
+                *own = None;
             }
         }
         let easy = match (&values[0], &truth[0]) {

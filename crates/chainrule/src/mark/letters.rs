@@ -18,6 +18,13 @@ use crate::explain::question::{Asked, Index, Question, Target};
 /// More choices than this say nothing new.
 const MOST: usize = 64;
 
+/// Numbers that each of so many letters takes: the first ones, so that letters are equal and
+/// differ, and the last.
+fn tried(letters: usize) -> usize {
+    let most = |n: usize| n.checked_pow(letters as u32).is_some_and(|all| all <= MOST);
+    (2..=MOST).take_while(|n| most(*n)).last().unwrap_or(2)
+}
+
 /// One choice of numbers.
 pub(super) struct Numbered {
     /// "k = 1, i = 2".
@@ -50,18 +57,17 @@ pub(super) fn numbered(
     let ranges = ranges(m, asked)?;
     let (expr, found) = parse_expression(formula, &known(&m.functions));
     let mut choices: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new()];
+    let each = tried(ranges.len());
     for (letter, size) in &ranges {
-        choices = choices
-            .iter()
-            .flat_map(|c| {
-                (1..=*size).map(|n| {
-                    let mut c = c.clone();
-                    c.insert(letter.clone(), n);
-                    c
-                })
-            })
-            .take(MOST)
-            .collect();
+        let with = |c: &BTreeMap<String, usize>, n: usize| {
+            let mut c = c.clone();
+            c.insert(letter.clone(), n);
+            c
+        };
+        let numbers =
+            || (1..=*size).filter(|n| *n < each || *n == *size || *size <= each);
+        choices =
+            choices.iter().flat_map(|c| numbers().map(move |n| with(c, n))).collect();
     }
     let one = |c: BTreeMap<String, usize>| {
         let said: Vec<String> =

@@ -58,13 +58,18 @@ fn row(text: &str) -> Option<Vec<(f64, f64)>> {
 
 /// `−0.35`, `3.5e-4`, `3.5·10^-4`: the value and half a unit of its last digit.
 pub(super) fn number(text: &str) -> Option<(f64, f64)> {
-    let plain: String = text
-        .trim()
-        .chars()
-        .filter(|c| *c != ' ')
-        .map(|c| if matches!(c, '−' | '–') { '-' } else { c })
-        .collect();
-    let plain = ["·10^", "×10^", "*10^"].iter().fold(plain, |t, p| t.replace(p, "e"));
+    let plain: String =
+        text.chars().map(|c| if matches!(c, '−' | '–') { '-' } else { c }).collect();
+    // Spaces belong behind a sign and round `·10^`; others part two numbers.
+    let plain = match plain.trim().strip_prefix('-') {
+        Some(rest) => format!("-{}", rest.trim_start()),
+        None => plain.trim().to_owned(),
+    };
+    let power = ['·', '×', '*'].iter().find_map(|c| plain.split_once(*c));
+    let plain = match power.map(|(m, p)| (m.trim_end(), p.trim_start())) {
+        Some((m, p)) => format!("{m}e{}", p.strip_prefix("10^")?.trim_start()),
+        None => plain,
+    };
     let (mantissa, exponent) = match plain.split_once(['e', 'E']) {
         Some((m, e)) => (m, e.trim_matches(['{', '}']).parse::<i32>().ok()?),
         None => (plain.as_str(), 0),
@@ -94,10 +99,13 @@ mod tests {
             ("3.5·10^−4", 3.5e-4, 0.5e-5),
             (".7", 0.7, 0.05),
             ("- 2.0", -2.0, 0.05),
+            ("3.5 · 10^{-4}", 3.5e-4, 0.5e-5),
         ] {
             assert_eq!(number(text), Some((value, half)), "{text}");
         }
-        for text in ["", "-", "1/2", "x", "1e", "0x1", "1.2.3", "inf", "1e999"] {
+        for text in
+            ["", "-", "1/2", "x", "1e", "0x1", "1.2.3", "inf", "1e999", "0.5 6", "1 2"]
+        {
             assert_eq!(number(text), None, "{text}");
         }
     }

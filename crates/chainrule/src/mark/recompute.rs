@@ -187,13 +187,26 @@ impl Recompute<'_> {
                 false => {
                     let earlier = Recompute { own: &self.own[..i], ..*self };
                     let node = self.m.equations[e].node;
-                    let before = || earlier.gradient(a, node, k, state);
+                    // What stands here by now is all that the earlier lines give.
+                    let before = || earlier.through(a, node, k, state, given.clone());
                     let base = given.get(&e).cloned().or_else(before)?;
                     patched(base, &by.index, &own.value)?
                 }
             };
             given.insert(e, value);
         }
+        self.through(a, b, k, state, given)
+    }
+
+    /// The gradient of a scalar with those of some equations given.
+    fn through(
+        &self,
+        a: NodeId,
+        b: NodeId,
+        k: usize,
+        state: &State,
+        given: BTreeMap<usize, Mat>,
+    ) -> Option<Mat> {
         let slots: Vec<(usize, u32)> =
             given.keys().map(|e| (*e, GRADIENTS + *e as u32)).collect();
         let mean = state.examples > 1 || self.options.examples.is_some();

@@ -102,8 +102,8 @@ impl Args {
             let words = "it is there twice; write all values behind one --vary";
             return Err(Failure::Usage(format!("--vary {name}: {words}")));
         }
-        let count = self.vary.iter().map(|v| v.values.len()).product::<usize>();
-        let all = count.saturating_mul(self.seeds as usize);
+        let values = self.vary.iter().map(|v| v.values.len());
+        let all = values.fold(self.seeds as usize, usize::saturating_mul);
         if all > MOST {
             let words = format!("{all} trainings are asked for; the limit is {MOST}");
             return Err(Failure::Usage(words));

@@ -242,8 +242,11 @@ impl Wanted<'_> {
         let symbol =
             |s: &SymbolInfo| format!("{} {} {:?} {:?}", s.key, s.target, s.rows, s.mark);
         let symbols: Vec<String> = self.symbols.iter().map(symbol).collect();
+        // Two projects may share a folder of caches and the names of their files.
+        let folder = self.folder.canonicalize().unwrap_or(self.folder.to_owned());
         format!(
-            "{}\n{}\nseed {seed}, {:?}, blocks of {} bytes\n",
+            "{}\n{}\n{}\nseed {seed}, {:?}, blocks of {} bytes\n",
+            folder.display(),
             print_data(self.spec),
             symbols.join("\n"),
             self.precision,
