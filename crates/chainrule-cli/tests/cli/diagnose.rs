@@ -8,10 +8,10 @@ fn curves(place: &Place) {
         let lines: String = (0..40).map(|i| format!("{}\n", f(f64::from(i)))).collect();
         format!("loss\n{lines}")
     };
-    place.file("slow.csv", &column(&|t| 0.2 + 2.0 * (-t / 60.0).exp()));
-    place.file("good.csv", &column(&|t| 0.2 + 2.0 * (-t / 6.0).exp()));
-    place.file("stuck.csv", &column(&|t| 1.1 + 1.1 * (-t / 0.5).exp()));
-    place.file("broken.csv", &column(&|t| 2.2 + 0.5 * t));
+    place.file("slow.csv", column(&|t| 0.2 + 2.0 * (-t / 60.0).exp()));
+    place.file("good.csv", column(&|t| 0.2 + 2.0 * (-t / 6.0).exp()));
+    place.file("stuck.csv", column(&|t| 1.1 + 1.1 * (-t / 0.5).exp()));
+    place.file("broken.csv", column(&|t| 2.2 + 0.5 * t));
 }
 
 #[test]
