@@ -137,6 +137,7 @@ fn data_too_large_for_memory_is_put_on_disk_and_said() {
     assert!(ran.err.contains("it is read through a cache on disk"), "{ran:?}");
     assert!(ran.err.contains("a record of more than"), "{ran:?}");
     assert_eq!(ran.status, 2);
+    assert_eq!(place.names(), ["t.chain", "t.csv"]);
 }
 
 /// The most memory that a training took, in kB.

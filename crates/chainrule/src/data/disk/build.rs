@@ -36,12 +36,13 @@ pub(super) fn build(
 ) -> Result<(), Error> {
     let folder = &caching.folder;
     let fail = |source| Error::Write { path: folder.clone(), source };
-    let made = !folder.exists();
+    let new = |f: &&Path| !f.as_os_str().is_empty() && !f.exists();
+    let made: Vec<&Path> = folder.ancestors().take_while(new).collect();
     std::fs::create_dir_all(folder).map_err(fail)?;
     let done = write(wanted, caching, target, say);
-    if done.is_err() && made {
-        // Only if it is empty; the first failure is the one to tell.
-        let _ = std::fs::remove_dir(folder);
+    if done.is_err() {
+        // Only those that are empty; the first failure is the one to tell.
+        made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
     }
     done
 }
