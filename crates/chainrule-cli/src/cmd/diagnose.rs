@@ -167,7 +167,7 @@ fn documents(findings: &[Finding]) -> Value {
 }
 
 /// One run a file: what is compared has to be one curve.
-fn curve(path: &PathBuf) -> Result<Vec<f64>, Failure> {
+fn curve(path: &std::path::Path) -> Result<Vec<f64>, Failure> {
     let mut runs = log::read(path)?;
     match runs.len() {
         1 => Ok(runs.remove(0).train),
@@ -179,7 +179,7 @@ fn curve(path: &PathBuf) -> Result<Vec<f64>, Failure> {
 }
 
 fn match_up(paths: &[PathBuf], rates: &[f64], screen: &Screen) -> Outcome {
-    let curves = paths.iter().map(curve).collect::<Result<Vec<_>, _>>()?;
+    let curves = paths.iter().map(|p| curve(p)).collect::<Result<Vec<_>, _>>()?;
     let assigned = assign(&curves, rates)?;
     let name = |a: &Assigned| clean(&paths[a.curve].display().to_string());
     if screen.json {
