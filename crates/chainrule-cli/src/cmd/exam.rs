@@ -106,9 +106,17 @@ fn files(made: &Exam, title: &str) -> Vec<(String, String)> {
         ("moodle.xml".to_owned(), moodle(made, title)),
     ];
     let variants = made.variants.iter().enumerate();
-    out.extend(
-        variants.map(|(k, v)| (format!("variant-{}.chain", k + 1), v.text.clone())),
-    );
+    out.extend(variants.flat_map(|(k, v)| variant(k + 1, v)));
+    out
+}
+
+/// A variant as a file, and its worked solution.
+fn variant(k: usize, v: &Variant) -> Vec<(String, String)> {
+    let mut out = vec![(format!("variant-{k}.chain"), v.text.clone())];
+    for writer in ["latex-document", "html"].into_iter().filter_map(writer) {
+        let name = format!("variant-{k}-solution.{}", writer.extension);
+        out.push((name, (writer.write)(&v.solution, &Look::default())));
+    }
     out
 }
 
