@@ -45,7 +45,7 @@ pub fn structure(g: &Graph, dims: &Dims, only_primitives: bool) -> Result<(), St
     Ok(())
 }
 
-fn same(dims: &Dims, a: &Shape, b: &Shape) -> bool {
+pub(crate) fn same(dims: &Dims, a: &Shape, b: &Shape) -> bool {
     dims.equal(&a.rows, &b.rows) && dims.equal(&a.cols, &b.cols)
 }
 
