@@ -4,7 +4,7 @@
 //! file, a run folder of ours. Out: [`Run`]s: the training loss and, where there is one, the
 //! validation loss of each epoch. Invariants: several runs in one file (the epoch begins anew) are
 //! several runs; what is not a number over time is passed over; a file without a training loss is
-//! refused, naming what it has. A format is one entry of [`FORMATS`]. Deliberately absent: judgement.
+//! refused, naming what it has. A format is one entry of the table `FORMATS`. Deliberately absent: judgement.
 
 use std::collections::BTreeMap;
 use std::fs;
