@@ -352,6 +352,16 @@ mod tests {
     }
 
     #[test]
+    fn only_what_a_rule_looks_at_is_kept_and_the_first_of_a_name() {
+        let many: Vec<String> = (0..2000).map(|i| format!("c{i}")).collect();
+        let text =
+            format!("{},loss,Loss\n{},3,4\n", many.join(","), "1,".repeat(1999) + "1");
+        let figures = of_csv("a.csv", text.as_bytes()).unwrap();
+        assert_eq!((figures.columns.len(), figures.names.len()), (1, TOLD));
+        assert_eq!(figures.columns["loss"], [Some(3.0)]);
+    }
+
+    #[test]
     fn what_is_no_log_is_refused_with_what_was_found() {
         let said = refusal("a.csv", "epoch,accuracy\n1,0.5\n");
         assert!(said.contains("found epoch, accuracy"), "{said}");

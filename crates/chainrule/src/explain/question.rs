@@ -257,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn steps_have_a_bound_and_a_shape_has_no_shape() {
+        assert!(parse("L@100000").is_ok());
+        let said = |text: &str| parse(text).unwrap_err().message;
+        assert!(said("L@100001").contains("100000 at most"), "{}", said("L@100001"));
+        assert!(parse("shape z1").is_ok());
+        assert!(parse(&"shape ".repeat(100_000)).is_err());
+    }
+
+    #[test]
     fn every_form_of_a_question_is_read() {
         let value = |q| parse(q).expect("a question").question;
         assert_eq!(value("a1"), Question::Value(name("a1")));
