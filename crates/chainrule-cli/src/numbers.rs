@@ -1,6 +1,7 @@
 //! Numbers and matrices as a reader wants them: rounded to so many digits, in the language's own
 //! notation, large ones in part.
 
+use chainrule::explain::formula::significant;
 use chainrule::graph::value::Mat;
 
 /// More rows or columns than this are left out in the middle.
@@ -24,21 +25,8 @@ impl Digits {
             a if a.is_nan() => "NaN".to_owned(),
             a if a.is_infinite() && self.ascii => format!("{sign}inf"),
             a if a.is_infinite() => format!("{sign}∞"),
-            a => format!("{sign}{}", self.size(a)),
+            a => format!("{sign}{}", significant(a, self.digits)),
         }
-    }
-
-    /// A finite number that is not negative.
-    fn size(self, a: f64) -> String {
-        let digits = self.digits.clamp(1, 17);
-        let power = format!("{a:.*e}", digits - 1);
-        let (mantissa, exponent) = power.split_once('e').unwrap_or((&power, "0"));
-        let exponent: i32 = exponent.parse().unwrap_or(0);
-        if a != 0.0 && !(-5..=9).contains(&exponent) {
-            return format!("{}e{exponent}", trimmed(mantissa));
-        }
-        let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
-        trimmed(&format!("{a:.decimals$}")).to_owned()
     }
 
     /// `[1 2; 3 4]`, or a number.
@@ -52,14 +40,6 @@ impl Digits {
             shortened(m.cols, entry, more).join(" ")
         };
         format!("[{}]", shortened(m.rows, row, more).join("; "))
-    }
-}
-
-/// Without zeros that say nothing.
-fn trimmed(text: &str) -> &str {
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.'),
-        false => text,
     }
 }
 

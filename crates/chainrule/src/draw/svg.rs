@@ -1,5 +1,7 @@
 //! A drawing as SVG: one file, no script, nothing loaded; dark on light, also on paper.
 
+use chainrule_graph::syntax::mathml::escaped;
+
 use super::{Box, Drawing, Kind, Label, Line, Measure};
 
 /// Fonts whose signs all have one width.
@@ -95,19 +97,4 @@ fn label(l: &Label) -> String {
         l.area.y + l.area.h - 5,
         escaped(&l.text)
     )
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

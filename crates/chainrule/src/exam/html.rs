@@ -1,5 +1,7 @@
 //! Sheets as one HTML file: no script, nothing loaded, a page a variant when printed.
 
+use chainrule_graph::syntax::mathml::escaped;
+
 use super::numbers::matrix;
 use super::{Exam, Item, Variant};
 
@@ -71,20 +73,4 @@ fn item(exam: &Exam, i: &Item, solutions: bool) -> String {
     let symbolic = symbolic.map_or_else(String::new, |s| format!(" = {}", escaped(s)));
     let value = matrix(&i.value, exam.decimals);
     format!("<li><code>{question}{symbolic} {sign} {value}</code></li>\n")
-}
-
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push(c),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -6,7 +6,9 @@
 //! <https://docs.moodle.org/en/Embedded_Answers_(Cloze)_question_type> (`{1:NUMERICAL:=value:tolerance}`).
 //! A single number is a `numerical` question; anything else is a `cloze` with a field an entry.
 
-use super::html::{escaped, setting};
+use chainrule_graph::syntax::mathml::escaped;
+
+use super::html::setting;
 use super::numbers::{number, place};
 use super::{Exam, Item, Variant};
 

@@ -1,5 +1,7 @@
 //! A report as one HTML file: no script, nothing loaded, readable without colours.
 
+use chainrule_graph::syntax::mathml::escaped;
+
 use super::text::below;
 use super::{Mark, Marked, Verdict, points};
 
@@ -64,20 +66,4 @@ fn row(l: &Mark, answers: &str) -> String {
         class(l.verdict),
         l.verdict.words()
     )
-}
-
-/// Text between tags; a sign that is not allowed in a page is replaced.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
