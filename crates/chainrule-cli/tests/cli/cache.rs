@@ -157,19 +157,27 @@ fn peak(place: &Place, args: &[&str]) -> u64 {
     peak
 }
 
+/// The most of several trainings: a look every few milliseconds can miss a peak, and never
+/// sees too high a one.
+#[cfg(target_os = "linux")]
+fn peak_of_several(place: &Place, args: &[&str]) -> u64 {
+    (0..3).map(|_| peak(place, args)).max().unwrap_or(0)
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_stays_flat_while_the_file_grows_tenfold() {
     let place = Place::new();
     let cache = ["--cache", "c", "--cache-window", "100 kB", "--epochs", "1", "--quiet"];
-    let args = [&["train", "t.chain"], &cache[..]].concat();
+    let on_disk = [&["train", "t.chain"], &cache[..]].concat();
+    let in_memory = ["train", "t.chain", "--epochs", "1", "--quiet"];
     large(&place, 60_000);
-    let small = peak(&place, &args);
+    let small = [peak_of_several(&place, &on_disk), peak_of_several(&place, &in_memory)];
     large(&place, 600_000);
-    let large = peak(&place, &args);
-    let memory = peak(&place, &["train", "t.chain", "--epochs", "1", "--quiet"]);
+    let large = [peak_of_several(&place, &on_disk), peak_of_several(&place, &in_memory)];
     let said =
-        format!("{small} kB, ten times the rows {large} kB, in memory {memory} kB");
-    assert!(large < small + small / 4, "{said}");
-    assert!(memory > small + small / 2, "{said}");
+        format!("on disk and in memory: {small:?} kB, ten times the rows {large:?} kB");
+    let grown = [0, 1].map(|of| large[of].saturating_sub(small[of]));
+    // What is read once, by pages, may be counted with the process: a few MB, once.
+    assert!(grown[0] < grown[1] / 4, "{said}");
 }
