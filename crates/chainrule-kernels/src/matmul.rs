@@ -79,6 +79,9 @@ impl Gemm {
 
 /// Multiply-adds in the time of one elementwise operation on one number.
 const MULTIPLY_ADDS: usize = 4;
+/// A result of so few columns and so many rows is computed by vectors along its rows.
+const SLIM: usize = 4;
+const TALL: usize = 32;
 /// Rows that are taken together, so that their part of A stays in the second cache.
 const ROWS: usize = 192;
 /// Panels of columns from which on packing A pays where its rows fall into the same sets
@@ -162,9 +165,11 @@ fn room(g: &Gemm, rows: usize) -> [usize; 3] {
 
 impl Gemm {
     /// The same product, or that of the transposes, so that C's rows are contiguous if
-    /// either way makes them so.
+    /// either way makes them so, unless they are so short that vectors would be empty.
     fn turned(&self) -> Gemm {
-        let stay = self.m == 1 || self.n != 1 && (self.c_cs == 1 || self.c_rs != 1);
+        let slim = self.n <= SLIM && self.m >= TALL;
+        let stay = self.m == 1
+            || self.n != 1 && !slim && (self.c_cs == 1 || self.c_rs != 1);
         if stay {
             return *self;
         }
