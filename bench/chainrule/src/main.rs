@@ -64,7 +64,7 @@ fn first_rows(task: &Task, rows: usize) -> Fallible<Source> {
 }
 
 /// Rows that a predictor is planned for: what they make stays in the caches.
-const AT_ONCE: usize = 250;
+const AT_ONCE: usize = 500;
 
 /// A network with the weights of one epoch, asked again and again.
 fn predict(task: &Task) -> Fallible<Figures> {
