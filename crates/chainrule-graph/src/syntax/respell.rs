@@ -379,6 +379,10 @@ impl<'a> Writer<'a> {
             "-" if i > 0 && ["one", "multi"].iter().any(|w| tokens[i - 1].is_word(w)) => {
                 return own.to_owned();
             }
+            // A letter at the end of a line does not carry it on.
+            "×" if self.spelling == Spelling::Ascii && i + 1 == tokens.len() => {
+                return "*".to_owned();
+            }
             "×" if self.spelling == Spelling::Ascii && in_shape(tokens, i) => {
                 return if tokens[i].space { "x" } else { " x " }.to_owned();
             }
