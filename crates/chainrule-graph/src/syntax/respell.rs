@@ -242,6 +242,8 @@ impl<'a> Writer<'a> {
             self.last = match tok {
                 Tok::Number(..) => Last::Number,
                 Tok::Name(_) => Last::Name,
+                // A power in ASCII ends in a number, too.
+                _ if word.ends_with(|c: char| c.is_ascii_digit()) => Last::Number,
                 _ if word_sign => Last::Name,
                 _ => Last::Other,
             };
