@@ -12,7 +12,9 @@ mod exam;
 mod explain;
 mod export;
 mod fmt;
+mod folds;
 mod functions;
+mod gap;
 mod man;
 mod mark;
 mod new;
@@ -24,6 +26,7 @@ mod rerun;
 mod scores;
 mod shapes;
 mod solution;
+mod splits;
 mod train;
 
 use std::io::{self, Read};
