@@ -444,7 +444,7 @@ impl<T: Elem> Layout<'_, T> {
                     }
                     Follow::SpreadCol => {
                         self.spread_col::<V>(place.start, *slot, start, n);
-                    },
+                    }
                     Follow::Fixed | Follow::SpreadRow => {}
                 }
             }

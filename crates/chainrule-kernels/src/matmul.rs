@@ -168,8 +168,8 @@ impl Gemm {
     /// either way makes them so, unless they are so short that vectors would be empty.
     fn turned(&self) -> Gemm {
         let slim = self.n <= SLIM && self.m >= TALL;
-        let stay = self.m == 1
-            || self.n != 1 && !slim && (self.c_cs == 1 || self.c_rs != 1);
+        let stay =
+            self.m == 1 || self.n != 1 && !slim && (self.c_cs == 1 || self.c_rs != 1);
         if stay {
             return *self;
         }

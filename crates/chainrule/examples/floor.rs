@@ -37,7 +37,9 @@ const CELLS: [Cell; 6] = [
 
 /// The network as a file.
 fn text(widths: &[usize]) -> String {
-    if let Ok(f) = std::env::var("NETTEXT") { return std::fs::read_to_string(f).unwrap(); }
+    if let Ok(f) = std::env::var("NETTEXT") {
+        return std::fs::read_to_string(f).unwrap();
+    }
     let last = widths.len() - 1;
     let mut t =
         format!("input a0 : {}\ntarget y : {} one-hot\n", widths[0], widths[last]);

@@ -34,7 +34,7 @@ mod fit;
 mod gradients;
 pub(crate) mod names;
 mod options;
-mod overrides;
+pub(crate) mod overrides;
 mod predict;
 mod predictor;
 mod roles;

@@ -29,3 +29,4 @@ mod shared_data;
 mod suite;
 mod training;
 mod trials;
+mod tuning;
