@@ -125,10 +125,19 @@ impl<T: Forms> Part<T> for Gemm {
         self.m.saturating_mul(self.n).saturating_mul(self.k) / MULTIPLY_ADDS
     }
 
-    /// By rows where that leaves less to read for each part: the parts share the operand
-    /// on the other side.
+    /// By rows each part reads all of B, by columns all of A; what it reads beyond its own lies
+    /// in other cores' caches. A layer's A is read again, in part, for the gradient, so it
+    /// counts half: by columns unless A is twice as large.
     fn cuts(&self) -> &[Cut] {
-        if self.m >= self.n { &[Cut::Rows, Cut::Cols] } else { &[Cut::Cols, Cut::Rows] }
+        if self.m >= 2 * self.n {
+            &[Cut::Rows, Cut::Cols]
+        } else {
+            &[Cut::Cols, Cut::Rows]
+        }
+    }
+
+    fn gain(&self) -> usize {
+        self.m.abs_diff(2 * self.n).saturating_mul(self.k) / 4
     }
 
     fn rows(&self, first: usize, rows: usize) -> Gemm {

@@ -37,9 +37,6 @@ const CELLS: [Cell; 6] = [
 
 /// The network as a file.
 fn text(widths: &[usize]) -> String {
-    if let Ok(f) = std::env::var("NETTEXT") {
-        return std::fs::read_to_string(f).unwrap();
-    }
     let last = widths.len() - 1;
     let mut t =
         format!("input a0 : {}\ntarget y : {} one-hot\n", widths[0], widths[last]);
@@ -117,10 +114,6 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         let f64s = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
         machine.set(find(&format!("W{}", l + 1)), &f64s(&start[0]));
         machine.set(find(&format!("b{}", l + 1)), &f64s(&start[1]));
-        if std::env::var("NETTEXT").is_ok() && l < 2 {
-            machine.set(find(&format!("g{}", l + 1)), &vec![1.0; 64]);
-            machine.set(find(&format!("s{}", l + 1)), &vec![0.0; 64]);
-        }
     }
     if std::env::args().any(|a| a == "steps") {
         println!("  planned in {planning:.2} ms");
@@ -162,7 +155,7 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         let mut sum = 0.0;
         for rows in order.chunks(c.batch) {
             t += 1.0;
-            machine.run_rows(&fed, rows);
+            machine.run_to_learn(&fed, rows);
             sum += machine.scalar(x.objective).expect("kept") * rows.len() as f64;
             machine.update(Clock { t, epoch: 1.0, total: 1.0, lr_scale: 1.0 });
         }

@@ -398,7 +398,7 @@ impl<T: Number> Engine for Machines<'_, T> {
     fn step(&mut self, at: &StepAt) -> Option<Done> {
         let machine = &mut self.learner.machine;
         machine.set_random_key(self.seed, at.step);
-        machine.run_rows(&self.train, self.train.now());
+        machine.run_to_learn(&self.train, self.train.now());
         let mut done = self.learner.figures();
         if !done.objective.is_finite() {
             return None;
