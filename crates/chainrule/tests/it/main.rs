@@ -32,3 +32,4 @@ mod splits;
 mod suite;
 mod training;
 mod trials;
+mod tuning;
