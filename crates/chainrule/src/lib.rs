@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod store;
 pub mod train;
 pub mod trials;
+pub mod tune;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};

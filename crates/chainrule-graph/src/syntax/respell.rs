@@ -242,6 +242,8 @@ impl<'a> Writer<'a> {
             self.last = match tok {
                 Tok::Number(..) => Last::Number,
                 Tok::Name(_) => Last::Name,
+                // A power in ASCII ends in a number, too.
+                _ if word.ends_with(|c: char| c.is_ascii_digit()) => Last::Number,
                 _ if word_sign => Last::Name,
                 _ => Last::Other,
             };
@@ -378,6 +380,10 @@ impl<'a> Writer<'a> {
             // `one-hot` is a word.
             "-" if i > 0 && ["one", "multi"].iter().any(|w| tokens[i - 1].is_word(w)) => {
                 return own.to_owned();
+            }
+            // A letter at the end of a line does not carry it on.
+            "×" if self.spelling == Spelling::Ascii && i + 1 == tokens.len() => {
+                return "*".to_owned();
             }
             "×" if self.spelling == Spelling::Ascii && in_shape(tokens, i) => {
                 return if tokens[i].space { "x" } else { " x " }.to_owned();
