@@ -224,7 +224,7 @@ fn match_up(paths: &[PathBuf], rates: &[f64], screen: &Screen) -> Outcome {
     Ok(DONE)
 }
 
-fn look_over(review: &Review, screen: &Screen) -> Outcome {
+pub(super) fn look_over(review: &Review, screen: &Screen) -> Outcome {
     if screen.json {
         screen.document(&json!({
             "candidates": review.candidates,

@@ -35,7 +35,7 @@ mod gradients;
 mod losses;
 pub(crate) mod names;
 mod options;
-mod overrides;
+pub(crate) mod overrides;
 mod predict;
 mod predictor;
 mod roles;

@@ -48,6 +48,13 @@ pub(crate) struct Checkpoint {
     pub(crate) tensors: Vec<Tensor>,
 }
 
+impl Checkpoint {
+    /// What its numbers take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tensors.iter().map(|t| t.shape.0 * t.shape.1 * size_of::<f64>()).sum()
+    }
+}
+
 impl State {
     /// The place before the first step.
     pub(crate) fn start(measure: Option<Measure>) -> Self {

@@ -200,23 +200,10 @@ impl Trials {
                     Some(result);
             }
         };
-        thread::scope(|scope| {
-            for _ in 1..self.workers(workers) {
-                let builder = thread::Builder::new().stack_size(STACK);
-                // A thread that the system refuses is one worker less.
-                let _ = builder.spawn_scoped(scope, work);
-            }
-            work();
-        });
+        at_once(workers_for(workers, self.all.len()), &work);
         let taken =
             places.into_iter().map(|p| p.into_inner().unwrap_or_else(|e| e.into_inner()));
         taken.collect()
-    }
-
-    fn workers(&self, asked: usize) -> usize {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let workers = if asked == 0 { cores } else { asked };
-        workers.min(self.all.len()).max(1)
     }
 
     fn train(
@@ -225,10 +212,7 @@ impl Trials {
         hear: &Hear<'_>,
         stop: &AtomicBool,
     ) -> Result<Ended<'_>, Arc<Error>> {
-        let model = trial.model()?;
-        let kept = self.rooms.kept(trial.data)?;
-        let course = Course { feeds: Some(&kept.feeds), ..Course::default() };
-        let mut on_event = |event: &Event| {
+        self.piece(trial, Course::default(), &mut |event: &Event| {
             if hear(trial, event) == Control::Stop {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -236,11 +220,42 @@ impl Trials {
                 true => Control::Stop,
                 false => Control::Continue,
             }
-        };
+        })
+    }
+
+    /// Trains a piece of a trial, from where and to where the course says.
+    pub(crate) fn piece<'a>(
+        &'a self,
+        trial: &Trial,
+        course: Course<'a>,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Ended<'a>, Arc<Error>> {
+        let model = trial.model()?;
+        let kept = self.rooms.kept(trial.data)?;
+        let course = Course { feeds: Some(&kept.feeds), ..course };
         let parts = ((&kept.train).into(), kept.watched.as_ref().map(Into::into));
-        let trained = model.fit_course(parts, &kept.recipe, course, &mut on_event);
+        let trained = model.fit_course(parts, &kept.recipe, course, on_event);
         trained.map(|trained| Ended { trained, kept }).map_err(Arc::new)
     }
+}
+
+/// So many workers for as many trials; 0 asks for one a core.
+pub(crate) fn workers_for(asked: usize, trials: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = if asked == 0 { cores } else { asked };
+    workers.min(trials).max(1)
+}
+
+/// The same work on so many threads, the caller's among them.
+pub(crate) fn at_once(workers: usize, work: &(dyn Fn() + Sync)) {
+    thread::scope(|scope| {
+        for _ in 1..workers {
+            let builder = thread::Builder::new().stack_size(STACK);
+            // A thread that the system refuses is one worker less.
+            let _ = builder.spawn_scoped(scope, work);
+        }
+        work();
+    });
 }
 
 /// Every combination of the values of several names, the last name's varying fastest.

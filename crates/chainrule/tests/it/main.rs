@@ -20,6 +20,8 @@ mod golden;
 mod marking;
 mod mutations;
 mod outside;
+mod pages;
+mod paper;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod planned;
@@ -32,3 +34,4 @@ mod splits;
 mod suite;
 mod training;
 mod trials;
+mod tuning;
