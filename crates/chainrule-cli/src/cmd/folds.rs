@@ -91,11 +91,14 @@ fn text(all: &Folds) -> String {
     };
     let rows: Vec<[String; 5]> =
         std::iter::once(head).chain(all.folds.iter().map(row)).collect();
-    let spread = |s: &Spread| {
-        // What is equal in every fold differs by rounding alone.
-        let deviation = s.deviation.filter(|d| *d > 1e-12 * s.mean.abs()).unwrap_or(0.0);
-        let deviation = Digits { digits: 2, ..DIGITS }.number(deviation);
-        format!("{} ± {deviation}", DIGITS.number(s.mean))
+    let spread = |s: &Spread| match s.deviation {
+        None => DIGITS.number(s.mean),
+        Some(d) => {
+            // What is equal in every fold differs by rounding alone.
+            let d = if d > 1e-12 * s.mean.abs() { d } else { 0.0 };
+            let deviation = Digits { digits: 2, ..DIGITS }.number(d);
+            format!("{} ± {deviation}", DIGITS.number(s.mean))
+        }
     };
     let head = ["", "model", "without a look at the row"].map(str::to_owned);
     let metric = |m: &Metric| {

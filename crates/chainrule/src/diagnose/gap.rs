@@ -74,13 +74,15 @@ pub fn of(
     let remainder = alike.mean - watched.mean;
     let error = libm::sqrt(alike.variance + watched.variance);
     let z = if error > 0.0 { remainder / error } else { 0.0 };
+    let weighted = train.layout().weights.is_some();
+    let penalty = if weighted { "penalty and row weights" } else { "penalty" };
     let mut left = epoch.objective;
     let mut amount = |what, amount: f64| {
         left -= amount;
         Amount { what, amount, left }
     };
     let amounts = vec![
-        amount("penalty", epoch.objective - epoch.loss),
+        amount(penalty, epoch.objective - epoch.loss),
         amount("training form", in_training.mean - alike.mean),
         amount("moving weights", epoch.loss - in_training.mean),
         amount("remainder", remainder),
