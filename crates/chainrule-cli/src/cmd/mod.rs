@@ -12,7 +12,9 @@ mod exam;
 mod explain;
 mod export;
 mod fmt;
+mod folds;
 mod functions;
+mod gap;
 mod lr_range;
 mod man;
 mod mark;
@@ -25,6 +27,7 @@ mod rerun;
 mod scores;
 mod shapes;
 mod solution;
+mod splits;
 mod train;
 mod tune;
 

@@ -99,6 +99,13 @@ fn a_number_behind_a_power_stays_apart() {
 }
 
 #[test]
+fn an_index_with_bounds_may_be_a_word() {
+    let text = "a := [1 2]\nt = ∑_{row=1}^2 a_row\n";
+    assert_eq!(to(text, Spelling::Ascii), "a := [1 2]\nt = sum_{row=1}^2 a_row\n");
+    round_trip(text);
+}
+
+#[test]
 fn a_system_of_a_paper_becomes_lines() {
     let text = "\\begin{align*}\n  z^{[1]} &= W^{[1]} x + b^{[1]}, \\\\\n  \
         a^{[1]} &= \\max\\left(0, z^{[1]}\\right) \\\\[4pt]\n  \

@@ -32,6 +32,7 @@
 mod evaluate;
 mod fit;
 mod gradients;
+mod losses;
 pub(crate) mod names;
 mod options;
 pub(crate) mod overrides;

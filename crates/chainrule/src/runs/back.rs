@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::data::{Caching, DataFile, Window};
 use crate::error::Error;
 use crate::model::{Model, Options};
-use crate::train::{End, Why};
+use crate::train::{End, Epoch, Why};
 
 /// A cache as a run's folder tells it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,6 +88,21 @@ impl Run {
     #[must_use]
     pub fn over(&self) -> Option<&End> {
         self.end.as_ref().filter(|end| end.why != Why::Interrupted)
+    }
+
+    /// Its epochs, as `epochs.csv` has them.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::Corrupt`] for a line that is none of ours.
+    pub fn epochs(&self) -> Result<Vec<Epoch>, Error> {
+        let path = self.path.join("epochs.csv");
+        let text = fs::read_to_string(&path).map_err(|e| Error::read(&path, e))?;
+        let one = |(i, line): (usize, &str)| {
+            let what = || format!("line {}: not the figures of an epoch", i + 1);
+            Epoch::of_line(line)
+                .ok_or_else(|| Error::Corrupt { path: path.clone(), what: what() })
+        };
+        text.lines().enumerate().skip(1).map(one).collect()
     }
 
     /// Where its model is.

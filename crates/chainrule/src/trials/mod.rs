@@ -25,6 +25,7 @@
 
 mod data;
 mod figures;
+mod folds;
 mod stopwatch;
 mod svg;
 
@@ -33,13 +34,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::data::{Dataset, Source};
+use crate::data::{Dataset, Fold, Source};
 use crate::error::Error;
 use crate::model::{GradientNorm, Model, Trained};
 use crate::train::{Control, Course, Event};
 use data::{Kept, Rooms};
 
 pub use figures::{Figures, Group, Spread, Status, grouped};
+pub use folds::{FoldFigures, Folds, Metric};
 pub use stopwatch::{Goal, Stopwatch};
 pub use svg::pictures;
 
@@ -91,6 +93,12 @@ impl Ended<'_> {
         self.kept.watched.as_ref()
     }
 
+    /// The rows that were neither learned from nor watched, of a fold.
+    #[must_use]
+    pub fn apart(&self) -> Option<&Dataset> {
+        self.kept.apart.as_ref()
+    }
+
     /// The gradients before the first step.
     ///
     /// # Errors
@@ -136,6 +144,19 @@ impl Trials {
         Self::new(base, settings, Some(table.clone()))
     }
 
+    /// The training of a file as it is, on the rows outside of each of so many folds.
+    #[must_use]
+    pub fn of_folds(base: &Model, folds: usize) -> Self {
+        let mut rooms = Rooms::new(base.folder(), None);
+        let mut one = |number| {
+            let model = base.clone().on_one_thread();
+            let data = rooms.room_for(&model, Some(Fold { number, of: folds }));
+            Trial { number, set: Vec::new(), model: Ok(model), data }
+        };
+        let all = (0..folds).map(&mut one).collect();
+        Self { all, rooms }
+    }
+
     fn new(base: &Model, settings: &[Settings], table: Option<Source>) -> Self {
         let mut rooms = Rooms::new(base.folder(), table);
         let mut known = BTreeSet::from([base.derived().fingerprint.clone()]);
@@ -143,7 +164,7 @@ impl Trials {
         for (number, set) in settings.iter().enumerate() {
             let model = base.varied(set, &|print| known.contains(print));
             let model = model.map(Model::on_one_thread).map_err(Arc::new);
-            let data = model.as_ref().map_or(0, |m| rooms.room_for(m));
+            let data = model.as_ref().map_or(0, |m| rooms.room_for(m, None));
             known.extend(model.iter().map(|m| m.derived().fingerprint.clone()));
             all.push(Trial { number, set: set.clone(), model, data });
         }
