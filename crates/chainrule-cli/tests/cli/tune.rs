@@ -153,7 +153,7 @@ fn start(place: &Place, args: &[&str]) -> Child {
 /// The study of the tests, slow enough to be killed in.
 fn slow() -> Place {
     let place = place();
-    place.file("t.chain", CLASSES.replace("epochs 30", "epochs 300"));
+    place.file("t.chain", CLASSES.replace("batch 16, epochs 30", "batch 1, epochs 300"));
     place
 }
 
@@ -163,13 +163,15 @@ fn killed(place: &Place, args: &[&str]) {
     let at = args.iter().position(|a| *a == "--storage").unwrap_or(args.len());
     let quiet = [&args[..at], &["--storage", "none", "--format", "json"]].concat();
     let wanted = trials(&tune(place, &quiet));
-    let other = start(place, args);
+    let (mut other, mut alive) = (start(place, args), 0);
     for turn in 0..20u64 {
         let mut child = start(place, args);
-        std::thread::sleep(Duration::from_millis(20 + turn * 7919 % 180));
+        std::thread::sleep(Duration::from_millis(20 + turn * 7919 % 240));
         child.kill().expect("SIGKILL");
         child.wait().expect("it is gone");
+        alive += usize::from(other.try_wait().expect("a status").is_none());
     }
+    assert!(alive >= 5, "the study was over after {alive} kills: make it longer");
     let end = other.wait_with_output().expect("the other one ends");
     assert_eq!(end.status.code(), Some(0));
     let found = tune(place, &[args, &["--format", "json"]].concat());
@@ -188,8 +190,18 @@ fn twenty_kills_lose_and_double_no_trial() {
 #[test]
 fn twenty_kills_change_no_promotion() {
     let place = slow();
-    let args =
-        ["--trials", "24", "--no-final", "--halving", "--eta", "2", "--workers", "2"];
+    let args = [
+        "--trials",
+        "72",
+        "--bracket",
+        "24",
+        "--no-final",
+        "--halving",
+        "--eta",
+        "2",
+        "--workers",
+        "2",
+    ];
     killed(&place, &args);
 }
 

@@ -4,6 +4,8 @@
 //! best, the range of a number that is good; the file with the best settings in it. Invariants: see
 //! [`space`], [`plan`], [`record`]. Deliberately absent: screens, the final training ([`crate::runs`]).
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod base;
 pub mod best;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod owner;

@@ -8,7 +8,7 @@ use std::io;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use postgres::{Client, NoTls, Row};
 
-use super::tables::{Base, Cell, Dialect, Rows};
+use super::base::{Base, Cell, Dialect, Rows};
 use crate::error::Error;
 
 static DIALECT: Dialect = Dialect {

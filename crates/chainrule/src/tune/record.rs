@@ -97,7 +97,10 @@ impl Record for Memory {
         let kept = &mut self.all[number];
         kept.place.stage = report.stage;
         kept.place.losses.extend(report.loss);
-        kept.facts = report.facts.clone();
+        kept.facts.extend(report.facts.clone());
+        // Epochs that are done again come out the same.
+        let first = report.curve.first().map_or(usize::MAX, |c| c.0);
+        kept.curve.retain(|c| c.0 < first);
         kept.curve.extend_from_slice(&report.curve);
         Ok(true)
     }

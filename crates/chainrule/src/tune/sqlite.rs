@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
 
-use super::tables::{Base, Cell, Dialect, Rows};
+use super::base::{Base, Cell, Dialect, Rows};
 use crate::error::Error;
 
 /// How long a writer waits for others.

@@ -142,9 +142,9 @@ impl Study {
             closed,
         };
         thread::scope(|scope| {
+            let _over = Raise(&shared.over);
             scope.spawn(|| shared.beat(patience / 4));
             at_once(workers_for(workers, self.plan.trials), &|| shared.work());
-            shared.over.store(true, Ordering::Relaxed);
         });
         let failed = held(&shared.failed).take();
         match failed {
@@ -166,6 +166,15 @@ struct Shared<'a> {
     failed: Mutex<Option<Arc<Error>>>,
     hear: &'a Hear<'a>,
     closed: &'a Closed<'a>,
+}
+
+/// Raises a flag when it goes, also in a panic: else the signs of life would never end.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::base::{Base, Cell, Rows};
 use super::owner;
 use super::plan::{Next, Place, Plan, Stage};
 use super::record::{Kept, Record, Report};
@@ -23,66 +24,6 @@ const SCHEMA: i64 = 12;
 const STATEMENTS: &str = include_str!("schema.sql");
 /// The attribute that holds what chainrule knows of a study or trial.
 const OURS: &str = "chainrule";
-
-/// A value of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
-    Null,
-    Int(i64),
-    Real(f64),
-    Text(String),
-}
-
-impl Cell {
-    fn int(&self) -> i64 {
-        if let Self::Int(n) = self { *n } else { 0 }
-    }
-
-    fn real(&self) -> Option<f64> {
-        match self {
-            Self::Real(v) => Some(*v),
-            Self::Int(n) => Some(*n as f64),
-            Self::Null | Self::Text(_) => None,
-        }
-    }
-
-    fn text(&self) -> &str {
-        if let Self::Text(text) = self { text } else { "" }
-    }
-}
-
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-/// What databases spell differently.
-pub(super) struct Dialect {
-    /// Types of the schema, by their words in it.
-    pub(super) types: [(&'static str, &'static str); 7],
-    /// What is made before the tables.
-    pub(super) before: &'static [&'static str],
-    /// A row if the tables are there.
-    pub(super) there: &'static str,
-    /// The time now.
-    pub(super) now: &'static str,
-    /// Seconds since `h.heartbeat`.
-    pub(super) age: &'static str,
-}
-
-/// Rows of an answer.
-pub(super) type Rows = Vec<Vec<Cell>>;
-
-/// A database.
-pub(super) trait Base: Send {
-    fn dialect(&self) -> &'static Dialect;
-    /// Begins to write; nobody else does in this study, or, before there is one, in the database.
-    fn begin(&mut self, study: Option<i64>) -> Result<(), Error>;
-    fn end(&mut self, commit: bool) -> Result<(), Error>;
-    /// Runs a statement with values for `$1`, `$2`, …, which stand in it in this order.
-    fn run(&mut self, sql: &str, values: &[Cell]) -> Result<Rows, Error>;
-}
 
 /// A study in the tables of a database.
 pub(super) struct Tables<B: Base> {

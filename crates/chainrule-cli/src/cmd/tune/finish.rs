@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chainrule::runs::{self, Recorded};
 use chainrule::train::Control;
+use chainrule::trials::Settings;
 use chainrule::tune::{picture, write};
 use chainrule::{Error, Model, Options};
 
@@ -13,8 +14,13 @@ use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::{curve, interrupt, report, writing};
 
-/// Before anything is trained: whether the results can go where they are to.
-pub(super) fn refuse_to_overwrite(args: &Args) -> Result<(), Failure> {
+/// Before anything is trained: whether the results can go where they are to, settings of a first trial
+/// among them.
+pub(super) fn refuse_no_place(
+    args: &Args,
+    model: &Model,
+    first: &Settings,
+) -> Result<(), Failure> {
     if let Some(folder) = &args.svg {
         super::compare::make_folder(folder)?;
     }
@@ -23,7 +29,8 @@ pub(super) fn refuse_to_overwrite(args: &Args) -> Result<(), Failure> {
             let words = "a file of this name is there; --force writes over it";
             Err(Failure::Usage(format!("{}: {words}", path.display())))
         }
-        _ => Ok(()),
+        Some(_) => Ok(write::with_settings(model, first).map(drop)?),
+        None => Ok(()),
     }
 }
 

@@ -126,10 +126,10 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let located = Failure::about(&source, USAGE);
     let model = Model::from_file(&args.file, args.set.options()).map_err(&located)?;
     model.settings().check().map_err(&located)?;
-    finish::refuse_to_overwrite(args)?;
     let study = args.study(&model)?;
     let shared = Failure::about_shared(&source, USAGE);
     compare::refuse_unreadable(study.trials(), "--search", &shared)?;
+    finish::refuse_no_place(args, &model, &study.trials()[0].set)?;
     interrupt::listen();
     let (name, address) = args.place(&study);
     let patience = Duration::from_secs(args.dead_after);
