@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::data::{Caching, DataFile, Window};
 use crate::error::Error;
 use crate::model::{Model, Options};
-use crate::train::{End, Why};
+use crate::train::{End, Epoch, Why};
 
 /// A cache as a run's folder tells it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,6 +88,18 @@ impl Run {
     #[must_use]
     pub fn over(&self) -> Option<&End> {
         self.end.as_ref().filter(|end| end.why != Why::Interrupted)
+    }
+
+    /// The epochs that were finished.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Corrupt`].
+    pub fn epochs(&self) -> Result<Vec<Epoch>, Error> {
+        let path = self.path.join("epochs.csv");
+        let text = fs::read_to_string(&path).map_err(|e| Error::read(&path, e))?;
+        let epochs: Option<Vec<Epoch>> =
+            text.lines().skip(1).map(Epoch::of_line).collect();
+        epochs.ok_or_else(|| Error::Corrupt { path, what: "a line is no epoch".into() })
     }
 
     /// Where its model is.
