@@ -6,6 +6,9 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 # Libraries whose pages are published; the programs have no public items.
 LIBRARIES := --workspace --exclude chainrule-cli --exclude chainrule-bench
 
+# What the tests see besides the defaults; a database server is asked for by CHAINRULE_POSTGRES.
+FEATURES := --features chainrule-cli/postgres
+
 # What the tests ask other programs with; made by itself when it is absent or out of date.
 VENV := .venv
 PYTHON_PACKAGES := tests/python/requirements.txt
@@ -16,19 +19,24 @@ BENCH_VENV := bench/.venv
 BENCH_PACKAGES := bench/requirements.txt
 ARGS ?=
 
-.PHONY: help test fuzz fmt fmt-check lint docs bench
+.PHONY: help test pdf fuzz fmt fmt-check lint docs bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: $(VENV)/made ## all tests: units, suite, examples, documentation, exports in Python
 ifeq ($(NEXTEST),yes)
-	$(CARGO) nextest run --workspace --no-tests=pass --no-fail-fast
+	$(CARGO) nextest run --workspace $(FEATURES) --no-tests=pass --no-fail-fast
 else
-	$(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast
+	$(CARGO) test --workspace $(FEATURES) --lib --bins --tests --examples --no-fail-fast
 endif
-	$(CARGO) test --workspace --doc
+	$(CARGO) test --workspace $(FEATURES) --doc
 	@echo "make test: all passed"
+
+# Three hundred crates more; apart from the rest, so that nobody waits for them who needs no PDF.
+PDF := -p chainrule -p chainrule-cli --features chainrule/pdf,chainrule-cli/pdf
+pdf: ## tests of a build that writes PDF; builds Typst, some minutes the first time
+	$(CARGO) test $(PDF) --test it --test cli pdf
 
 # Each target for so long, one after the other; TARGET=csv runs one of them.
 SECONDS ?= 60
@@ -51,7 +59,7 @@ fmt-check: ## fail if a file is not in the house's format
 	$(CARGO) fmt --all --check
 
 lint: ## clippy over everything (tests and benches too), warnings are errors
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace $(FEATURES) --all-targets -- -D warnings
 
 docs: ## the libraries' pages, warnings are errors
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps $(LIBRARIES)

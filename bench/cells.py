@@ -14,7 +14,8 @@ SEED = 20
 
 @dataclass(frozen=True)
 class Cell:
-    """One thing to be timed. `kind`: train (ms an epoch), one (µs a row), many (million rows/s)."""
+    """One thing to be timed. `kind`: train (ms an epoch), one (µs a row), many (million rows/s),
+    rates (seconds of a search: so many learning rates, each trained for some epochs)."""
 
     name: str
     kind: str
@@ -34,11 +35,12 @@ class Cell:
     @property
     def rows(self):
         """Rows of a call, where a network is asked."""
-        return {"train": 0, "one": 1, "many": 10_000}[self.kind]
+        return {"train": 0, "one": 1, "many": 10_000, "rates": 0}[self.kind]
 
     @property
     def unit(self):
-        return {"train": "ms an epoch", "one": "µs", "many": "million rows/s"}[self.kind]
+        units = {"train": "ms an epoch", "one": "µs", "many": "million rows/s", "rates": "s"}
+        return units[self.kind]
 
     def better(self, a, b):
         """Whether figure a is better than figure b."""
@@ -67,13 +69,16 @@ ASKED = [
     Cell("T2 10k rows", "many", "T2", T2, 256, target=15),
     Cell("T3 10k rows", "many", "T3", T3, 128, target=1.0),
 ]
+# A search for the learning rate, on all cores: rates at equal steps of their logarithm.
+RATES, RATE_EPOCHS = 32, 10
+SEARCHES = [Cell("32 rates of T2 batch 256", "rates", "T2", T2, 256, target=5.5)]
 # What a function and a rule of one's own cost beside the shipped: chainrule alone is asked.
 OWN = [
     replace(cell, name=f"{cell.name} own relu and adam", own_of=cell.name, target=None)
     for cell in SHIPPED
     if cell.name in ("T2 batch 256", "T3 batch 128")
 ]
-CELLS = SHIPPED + OTHERS + ASKED + OWN
+CELLS = SHIPPED + OTHERS + ASKED + SEARCHES + OWN
 
 OWN_TEXT = """
 own_relu(z) = z if z > 0 else 0

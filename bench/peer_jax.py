@@ -93,6 +93,30 @@ def train(task, way):
     return first, values, float(loss(task, state[0][0], x[:2000], y[:2000]))
 
 
+def searched(task, rates, epochs):
+    """The loss after some epochs at each rate; one program serves all of them."""
+    x, y = (jnp.asarray(a) for a in task.arrays())
+    count, batch = len(x) // task.batch, task.batch
+
+    def scanned(rate, state, x, y, order):
+        here = task.with_rate(rate)
+
+        def body(state, rows):
+            return step(here, state, x[rows], y[rows]), None
+
+        return lax.scan(body, state, order[:count * batch].reshape(count, batch))[0]
+
+    whole, losses = jax.jit(scanned, donate_argnums=1), []
+    for rate in rates:
+        layers, draw = parameters(task), np.random.default_rng(11)
+        state = (layers, each(jnp.zeros_like, layers), each(jnp.zeros_like, layers), jnp.float32(0))
+        for _ in range(epochs):
+            order = jnp.asarray(draw.permutation(len(x)).astype(np.int32))
+            state = whole(jnp.float32(rate), state, x, y, order)
+        losses.append(float(loss(task, state[0], x[:2000], y[:2000])))
+    return losses
+
+
 def predict(task, _way):
     layers = parameters(task)
     asked = jax.jit(lambda layers, x: forward(task, layers, x))
@@ -104,4 +128,5 @@ def main():
     tell(jax.__version__, *(train if task.kind == "train" else predict)(task, way))
 
 
-main()
+if __name__ == "__main__":
+    main()

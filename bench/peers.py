@@ -15,12 +15,16 @@ def trains(cell):
 
 
 def asked(cell):
-    return cell.kind != "train"
+    return cell.kind in ("one", "many")
+
+
+def searches(cell):
+    return cell.kind == "rates"
 
 
 def plain(cell):
     """What every library can: shipped functions, no normalisation."""
-    return cell.activation != "bent" and not cell.norm
+    return cell.activation != "bent" and not cell.norm and not searches(cell)
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,13 @@ PEERS = [
     Peer("JAX, the epoch as one scan", ("peer_jax.py", "scan"), lambda c: trains(c) and not c.slow),
     Peer("JAX, one jitted step", ("peer_jax.py", "step"), trains),
     Peer("JAX", ("peer_jax.py", "ask"), asked),
-    Peer("PyTorch", ("peer_torch.py", "eager")),
+    Peer("JAX, a process a core", ("peer_rates.py", "peer_jax"), searches),
+    Peer("PyTorch, a process a core", ("peer_rates.py", "peer_torch"), searches),
+    Peer("scikit-learn, a process a core", ("peer_rates.py", "peer_sklearn"), searches),
+    Peer("PyTorch", ("peer_torch.py", "eager"), lambda c: not searches(c)),
     Peer("PyTorch, fused optimiser", ("peer_torch.py", "fused"), trains, slow=True),
-    Peer("torch.compile", ("peer_torch.py", "compile"), lambda c: not c.slow, slow=True),
+    Peer("torch.compile", ("peer_torch.py", "compile"), lambda c: not (c.slow or searches(c)),
+         slow=True),
     Peer("scikit-learn", ("peer_sklearn.py", "mlp"), lambda c: plain(c) and c.rule != "adamw"),
     Peer("candle", ("bench/candle/Cargo.toml", "candle-peer"), plain),
     Peer("burn", ("bench/burn/Cargo.toml", "burn-peer"), plain, slow=True),

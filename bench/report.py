@@ -163,6 +163,7 @@ def summary(some):
 SECTIONS = [
     ("Training, milliseconds an epoch", lambda f, c: f["kind"] == "train" and not c.own_of),
     ("One row, median µs", lambda f, c: f["kind"] == "one"),
+    ("32 learning rates, seconds", lambda f, c: f["kind"] == "rates"),
     ("10,000 rows, million rows a second", lambda f, c: f["kind"] == "many"),
 ]
 

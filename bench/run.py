@@ -80,7 +80,7 @@ def build(peer):
 
 def arguments(cell, threads, seconds):
     """A cell as a worker reads it."""
-    kinds = {"train": (2, 200), "one": (50, 20_000), "many": (5, 200)}
+    kinds = {"train": (2, 200), "one": (50, 20_000), "many": (5, 200), "rates": (1, 1)}
     least, most = (1, 2) if cell.slow else kinds[cell.kind]
     place = cells.data(OUT / "data", cell.work)
     file = OUT / f"{cell.name.replace(' ', '-')}.chain"
@@ -89,7 +89,7 @@ def arguments(cell, threads, seconds):
         "kind": cell.kind, "widths": ",".join(map(str, cell.widths)), "batch": cell.batch,
         "rows": cell.rows, "activation": cell.activation, "rule": cell.rule, "rate": cell.rate,
         "norm": cell.norm, "threads": threads, "seconds": seconds, "least": least, "most": most,
-        "data": place, "file": file,
+        "data": place, "file": file, "count": cells.RATES, "count_epochs": cells.RATE_EPOCHS,
     }
     return [f"{key}={value}" for key, value in said.items()]
 
@@ -119,13 +119,16 @@ def measure(program, cell, threads, seconds):
         return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1]}
     answer = json.loads(done.stdout.splitlines()[-1])
     guessing = math.log(cell.widths[-1])
-    if cell.kind == "train" and not answer["loss"] < guessing:
+    if cell.kind in ("train", "rates") and not answer["loss"] < guessing:
         return {"failed": f"it did not learn: loss {answer['loss']}"}
     return answer
 
 
 def turns(wanted, cell, threads):
     """The order of a round: a peer, chainrule, the next peer, chainrule …"""
+    if cell.kind == "rates":
+        # A search has all cores.
+        threads = threads[-1:]
     if cell.own_of:
         shipped = next(c for c in cells.CELLS if c.name == cell.own_of)
         return [(peers.CHAINRULE, c, t) for t in threads for c in (shipped, cell)]

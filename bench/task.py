@@ -16,7 +16,8 @@ class Task:
     def __init__(self, arguments=None):
         self.said = dict(a.split("=", 1) for a in arguments or sys.argv[1:])
         for key, kind in (("batch", int), ("rows", int), ("threads", int), ("rate", float),
-                          ("seconds", float), ("least", int), ("most", int)):
+                          ("seconds", float), ("least", int), ("most", int),
+                          ("count", int), ("count_epochs", int)):
             setattr(self, key, kind(self.said[key]))
         self.widths = [int(w) for w in self.said["widths"].split(",")]
         self.activation, self.rule = self.said["activation"], self.said["rule"]
@@ -25,6 +26,12 @@ class Task:
     def arrays(self):
         folder = Path(self.said["data"])
         return np.load(folder / "x.npy"), np.load(folder / "y.npy")
+
+    def with_rate(self, rate):
+        """The same for another learning rate."""
+        other = Task([f"{key}={value}" for key, value in self.said.items()])
+        other.rate = rate
+        return other
 
     def goes_on(self, done, spent):
         return done < self.least or (done < self.most and spent < self.seconds)
@@ -64,6 +71,11 @@ class Task:
         pairs = zip(self.widths, self.widths[1:])
         return [((draw.normal(size=(i, o)) * (2 / i) ** 0.5).astype("f4"), np.zeros(o, "f4"))
                 for i, o in pairs]
+
+
+def rates(count):
+    """Learning rates from 1e-5 to 1, at equal steps of their logarithm."""
+    return [10 ** (-5 + 5 * i / (count - 1)) for i in range(count)]
 
 
 def tell(version, first, values, loss=None):

@@ -4,6 +4,7 @@
     check.py onnx-all FOLDER [--tolerance 1e-5]   every NAME.onnx with NAME.rows.csv, NAME.csv
     check.py safetensors WEIGHTS CSV              the same numbers, bit by bit
     check.py events FOLDER EPOCHS                 TensorBoard's reader against epochs.csv
+    check.py study URL NAME --trials 8            optuna.load_study and optuna-dashboard's reader
 
 In: files that a test has written. Out: one line that says what was compared; a difference is an
 AssertionError that names row and column. Nothing here knows how chainrule writes its files.
@@ -12,6 +13,8 @@ AssertionError that names row and column. Nothing here knows how chainrule write
 import argparse
 import csv
 import gzip
+import io
+import json
 import math
 import pathlib
 import sys
@@ -154,6 +157,40 @@ def check_events(args):
     print(f"{len(tags)} tags, {len(epochs['epoch'])} epochs")
 
 
+def check_study(args):
+    """A study as Optuna sees it: numbers without gaps, each trial once, its best, its curve."""
+    import optuna
+    from optuna.trial import TrialState
+    from optuna_dashboard import wsgi
+
+    url = args.url.replace("postgresql://", "postgresql+psycopg2://")
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.load_study(study_name=args.name, storage=storage)
+    assert [t.number for t in study.trials] == list(range(args.trials)), study.trials
+    over = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+    assert all(t.state in over for t in study.trials), [t.state for t in study.trials]
+    done = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    assert study.best_value == min(t.value for t in done)
+    for trial in study.trials:
+        assert trial.datetime_complete >= trial.datetime_start, trial
+        for name, kind in trial.distributions.items():
+            assert kind._contains(kind.to_internal_repr(trial.params[name])), trial
+        steps = sorted(trial.intermediate_values)
+        assert steps == list(range(1, len(steps) + 1)), steps
+    best = study.best_trial
+    assert best.value == best.user_attrs["held_loss"], best
+    # What the dashboard's page asks its server for.
+    app = wsgi(storage)
+    answers = []
+    environment = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/api/studies/{study._study_id}",
+                   "SERVER_NAME": "localhost", "SERVER_PORT": "80", "wsgi.url_scheme": "http",
+                   "wsgi.input": io.BytesIO(), "QUERY_STRING": "after=0"}
+    body = b"".join(app(environment, lambda status, head, *_: answers.append(status)))
+    assert answers[0].startswith("200"), (answers, body)
+    assert len(json.loads(body)["trials"]) == args.trials
+    print(f"{args.trials} trials, best {best.number}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -177,6 +214,11 @@ def main():
     events.add_argument("folder")
     events.add_argument("epochs")
     events.set_defaults(run=check_events)
+    study = commands.add_parser("study")
+    study.add_argument("url")
+    study.add_argument("name")
+    study.add_argument("--trials", type=int, required=True)
+    study.set_defaults(run=check_study)
     args = parser.parse_args()
     args.run(args)
 

@@ -9,9 +9,11 @@
 mod worker;
 
 use std::path::Path;
+use std::time::Instant;
 
 use chainrule::data::{DataSpec, Source, read_source};
 use chainrule::train::{Control, Event};
+use chainrule::trials::{Ended, Trial, Trials, product};
 use chainrule::{Model, Options, Trained, table};
 use worker::{Fallible, Figures, Task};
 
@@ -64,7 +66,7 @@ fn first_rows(task: &Task, rows: usize) -> Fallible<Source> {
 }
 
 /// Rows that a predictor is planned for: what they make stays in the caches.
-const AT_ONCE: usize = 250;
+const AT_ONCE: usize = 1000;
 
 /// A network with the weights of one epoch, asked again and again.
 fn predict(task: &Task) -> Fallible<Figures> {
@@ -84,10 +86,35 @@ fn predict(task: &Task) -> Fallible<Figures> {
     })
 }
 
+/// Learning rates from 1e-5 to 1, at equal steps of their logarithm, all trained at once.
+fn search(task: &Task) -> Fallible<Figures> {
+    let (count, epochs): (usize, usize) =
+        (task.number("count")?, task.number("count_epochs")?);
+    let start = Instant::now();
+    let data = arrays(task)?;
+    let text = std::fs::read_to_string(task.text("file")?)?;
+    let options = Options::default().set("epochs", epochs).threads(1);
+    let model = Model::parse_with(&text, options)?;
+    let rate = |i: usize| 10f64.powf(-5.0 + 5.0 * i as f64 / (count - 1) as f64);
+    let axes = [("lr".to_owned(), (0..count).map(|i| rate(i).to_string()).collect())];
+    let trials = Trials::of_table(&model, &product(&axes), &data);
+    let hear = |_: &Trial, _: &Event| Control::Continue;
+    let close = |_: &Trial, ended: Result<Ended<'_>, _>| {
+        Some(ended.ok()?.trained.history().last()?.loss)
+    };
+    let losses = trials.run(task.number("threads")?, &hear, &close);
+    let seconds = start.elapsed().as_secs_f64();
+    let best = losses.into_iter().flatten().flatten().fold(f64::INFINITY, f64::min);
+    Ok(Figures { first: 0.0, values: vec![seconds], loss: Some(best) })
+}
+
 fn main() -> Fallible<()> {
     let task = Task::read()?;
-    let figures =
-        if task.text("kind")? == "train" { train(&task)? } else { predict(&task)? };
+    let figures = match task.text("kind")? {
+        "train" => train(&task)?,
+        "rates" => search(&task)?,
+        _ => predict(&task)?,
+    };
     figures.tell(env!("CARGO_PKG_VERSION"));
     Ok(())
 }

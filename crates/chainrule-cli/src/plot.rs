@@ -246,6 +246,58 @@ fn sign(cell: &Cell) -> String {
     }
 }
 
+/// Single points, over one number.
+pub(crate) struct Points<'a> {
+    /// Values and figures, in any order.
+    pub all: &'a [(f64, f64)],
+    /// What the value is.
+    pub name: &'a str,
+    /// Whether values lie on a logarithmic axis.
+    pub log: bool,
+    /// A range to be marked below.
+    pub good: Option<(f64, f64)>,
+}
+
+/// The picture; nothing where there are not two values. What is not finite is a cross at the upper
+/// edge.
+pub(crate) fn scatter(points: &Points<'_>) -> String {
+    // The logarithm is only drawn: its last bits do not matter.
+    let place = |x: f64| if points.log { x.ln() } else { x };
+    let finite = || points.all.iter().map(|p| p.1).filter(|y| y.is_finite());
+    let (values, span) = (
+        Span::of(points.all.iter().map(|p| p.0)),
+        Span::of(points.all.iter().map(|p| place(p.0))),
+    );
+    if finite().count() < 2 || span.low >= span.high {
+        return String::new();
+    }
+    let (axis, mut grid) = (Axis::of(finite(), false), Grid::default());
+    for &(x, y) in points.all {
+        let column = span.column(place(x)) / 2;
+        let (row, sign) = match y.is_finite() {
+            true => ((4 * ROWS - 1 - axis.row(y)) / 4, '●'),
+            false => (0, '×'),
+        };
+        let colour = if y.is_finite() { AnsiColor::Blue } else { AnsiColor::Red };
+        grid.cells[row][column] =
+            Cell { bits: 0, letter: Some(sign), colour: Some(colour) };
+    }
+    let words = Words { figure: "loss", legend: "", places: "", log: false };
+    let picture = text(&grid, &axis, &values, &words);
+    let (body, _) = picture.trim_end().rsplit_once('\n').unwrap_or((&picture, ""));
+    let digits = Digits { digits: 3, ascii: false };
+    let (first, end) = (digits.number(values.low), digits.number(values.high));
+    let gap = " ".repeat(COLUMNS.saturating_sub(first.len() + end.len()));
+    let scale = if points.log { ", logarithmic" } else { "" };
+    let good = points.good.map_or(String::new(), |(low, high)| {
+        let (from, to) = (span.column(place(low)) / 2, span.column(place(high)) / 2);
+        let bar = "━".repeat(to - from + 1);
+        format!("{:1$}{bar} good\n", "", LABEL + 2 + from)
+    });
+    let (dim, name) = (style::DIM, points.name);
+    format!("{body}\n{good}{:LABEL$}  {dim}{first}{gap}{end} {name}{scale}{dim:#}\n", "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

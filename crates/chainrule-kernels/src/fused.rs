@@ -442,7 +442,9 @@ impl<T: Elem> Layout<'_, T> {
                     Follow::PerRow => {
                         V::splat(*self.base.at(first_of_row)).store(place.start);
                     }
-                    Follow::SpreadCol => self.spread_col(place.start, *slot, start, n),
+                    Follow::SpreadCol => {
+                        self.spread_col::<V>(place.start, *slot, start, n);
+                    }
                     Follow::Fixed | Follow::SpreadRow => {}
                 }
             }
@@ -456,20 +458,33 @@ impl<T: Elem> Layout<'_, T> {
         }
     }
 
-    /// One number per row, repeated for each of the row's columns.
+    /// One number per row, repeated for each of the row's columns. A row's last vector may
+    /// reach into the next row, which then writes over it.
     ///
     /// # Safety
-    /// `to` has room for a block; the slot was checked.
+    /// `to` has room for a block; the block is whole rows; the slot was checked.
     #[inline(always)]
-    unsafe fn spread_col(&self, to: *mut T, slot: Slot, start: usize, n: usize) {
+    unsafe fn spread_col<V: Vector<E = T>>(
+        &self,
+        to: *mut T,
+        slot: Slot,
+        start: usize,
+        n: usize,
+    ) {
         let cols = self.call.cols;
-        let (mut row, mut col) = (start / cols, start % cols);
-        for j in 0..n {
-            // SAFETY: row < rows since start + j < rows·cols.
-            unsafe { *to.add(j) = *self.base.at(slot.offset + row * slot.row_stride) };
-            col += 1;
-            if col == cols {
-                (row, col) = (row + 1, 0);
+        let first = slot.offset + start / cols * slot.row_stride;
+        for at in (0..n).step_by(cols) {
+            // SAFETY: the row exists since start + at < rows·cols; at most n are written.
+            unsafe {
+                let value = *self.base.at(first + at / cols * slot.row_stride);
+                let (value, end) = (V::splat(value), at + cols);
+                for j in (at..end).step_by(V::LANES) {
+                    if j + V::LANES <= n {
+                        value.store(to.add(j));
+                    } else {
+                        value.store_part(to.add(j), V::part(n - j));
+                    }
+                }
             }
         }
     }

@@ -32,6 +32,7 @@ mod arena;
 #[cfg(test)]
 mod bits;
 mod fused;
+mod joint;
 mod lanes;
 mod math;
 mod matmul;
@@ -60,6 +61,7 @@ mod values;
 
 pub use arena::Slot;
 pub use fused::Pass;
+pub use joint::Joint;
 pub use matmul::Gemm;
 pub use moves::{Copy, Fill, Gather, Pick, SubAt, Take};
 pub use program::{Access, Bin, Inst, Program, Src, Un};

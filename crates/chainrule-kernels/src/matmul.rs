@@ -79,6 +79,9 @@ impl Gemm {
 
 /// Multiply-adds in the time of one elementwise operation on one number.
 const MULTIPLY_ADDS: usize = 4;
+/// A result of so few columns and so many rows is computed by vectors along its rows.
+const SLIM: usize = 4;
+const TALL: usize = 32;
 /// Rows that are taken together, so that their part of A stays in the second cache.
 const ROWS: usize = 192;
 /// Panels of columns from which on packing A pays where its rows fall into the same sets
@@ -122,10 +125,19 @@ impl<T: Forms> Part<T> for Gemm {
         self.m.saturating_mul(self.n).saturating_mul(self.k) / MULTIPLY_ADDS
     }
 
-    /// By rows where that leaves less to read for each part: the parts share the operand
-    /// on the other side.
+    /// By rows each part reads all of B, by columns all of A; what it reads beyond its own lies
+    /// in other cores' caches. A layer's A is read again, in part, for the gradient, so it
+    /// counts half: by columns unless A is twice as large.
     fn cuts(&self) -> &[Cut] {
-        if self.m >= self.n { &[Cut::Rows, Cut::Cols] } else { &[Cut::Cols, Cut::Rows] }
+        if self.m >= 2 * self.n {
+            &[Cut::Rows, Cut::Cols]
+        } else {
+            &[Cut::Cols, Cut::Rows]
+        }
+    }
+
+    fn gain(&self) -> usize {
+        self.m.abs_diff(2 * self.n).saturating_mul(self.k) / 4
     }
 
     fn rows(&self, first: usize, rows: usize) -> Gemm {
@@ -162,9 +174,11 @@ fn room(g: &Gemm, rows: usize) -> [usize; 3] {
 
 impl Gemm {
     /// The same product, or that of the transposes, so that C's rows are contiguous if
-    /// either way makes them so.
+    /// either way makes them so, unless they are so short that vectors would be empty.
     fn turned(&self) -> Gemm {
-        let stay = self.m == 1 || self.n != 1 && (self.c_cs == 1 || self.c_rs != 1);
+        let slim = self.n <= SLIM && self.m >= TALL;
+        let stay =
+            self.m == 1 || self.n != 1 && !slim && (self.c_cs == 1 || self.c_rs != 1);
         if stay {
             return *self;
         }

@@ -4,6 +4,9 @@
 //! A [`Sequence`] is made once, which checks its operands' places and panics where one
 //! meets another where it may not; after that it cannot fail.
 
+use crate::fused::Pass;
+use crate::joint::Joint;
+use crate::matmul::Gemm;
 use crate::sequence::{self, Call, Inputs, Sequence};
 use crate::simd::isa;
 use crate::team::Team;
@@ -47,6 +50,11 @@ pub trait Real:
     /// # Panics
     /// If that call is no pass with that many constants.
     fn set_consts(sequence: &mut Sequence<Self>, number: usize, values: &[f64]);
+
+    /// A pass over one row as calls that make what it reads of a product's result with it, a few
+    /// rows at a time; `None` if it reads none of it, or that does not pay. The result itself is
+    /// not there afterwards.
+    fn joined(product: &Gemm, pass: &Pass<Self>) -> Option<Vec<Call<Self>>>;
 
     /// Runs all calls, one after the other; nothing is allocated once a thread's working
     /// memory has grown to its size.
@@ -100,6 +108,9 @@ macro_rules! real {
             #[inline(never)]
             fn set_consts(sequence: &mut Sequence<$T>, number: usize, values: &[f64]) {
                 sequence.set_consts(number, values.iter().map(|&v| v as $T));
+            }
+            fn joined(product: &Gemm, pass: &Pass<$T>) -> Option<Vec<Call<$T>>> {
+                Joint::around(product, pass)
             }
             #[inline(never)]
             fn run(

@@ -17,6 +17,7 @@
 
 use crate::arena::{Base, Touched};
 use crate::fused::Pass;
+use crate::joint::Joint;
 use crate::matmul::Gemm;
 use crate::moves::{Copy, Fill, Gather, Pick, SubAt};
 use crate::reduce::Reduction;
@@ -53,6 +54,10 @@ pub(crate) trait Part<T>: Sized {
     fn work(&self) -> usize;
     /// How it can be dealt out, the better way first.
     fn cuts(&self) -> &[Cut];
+    /// Elements that every part reads less if it is dealt out the better way.
+    fn gain(&self) -> usize {
+        0
+    }
     /// The same for some rows of the result.
     fn rows(&self, first: usize, rows: usize) -> Self;
     /// The same for some columns.
@@ -95,6 +100,9 @@ macro_rules! calls {
             fn cuts(&self) -> &[Cut] {
                 match self { $(Call::$Name(k) => Part::<T>::cuts(k),)* }
             }
+            fn gain(&self) -> usize {
+                match self { $(Call::$Name(k) => Part::<T>::gain(k),)* }
+            }
             fn rows(&self, first: usize, n: usize) -> Self {
                 match self { $(Call::$Name(k) => Call::$Name(Part::<T>::rows(k, first, n)),)* }
             }
@@ -118,6 +126,8 @@ calls! {
     Gemm(Gemm),
     /// An elementwise program.
     Pass(Pass<T>),
+    /// A product and the elementwise program that uses it up.
+    Joint(Joint<T>),
     /// Sums or maxima.
     Reduce(Reduction),
     /// Softmax and its logarithms.
@@ -194,6 +204,9 @@ pub struct Sequence<T> {
 
 /// Work that one part may do by itself rather than wait for the others.
 const SMALL: usize = 1024;
+/// Elements, read by each part, that take longer than a wait: they mostly lie in another
+/// core's cache.
+const WORTH_A_WAIT: usize = 8 * 1024;
 /// Columns are dealt by whole cache lines.
 const GRAIN: usize = 16;
 
@@ -242,10 +255,16 @@ impl<T: Forms> Sequence<T> {
         number: usize,
         values: impl Iterator<Item = T> + Clone,
     ) {
-        for call in self.steps[number].parts.iter_mut().flatten() {
-            let Call::Pass(pass) = call else { panic!("call {number} is no pass") };
+        let set = |pass: &mut Pass<T>| {
             assert_eq!(pass.consts.len(), values.clone().count(), "constants of a pass");
             pass.consts.iter_mut().zip(values.clone()).for_each(|(c, v)| *c = v);
+        };
+        for call in self.steps[number].parts.iter_mut().flatten() {
+            match call {
+                Call::Pass(pass) => set(pass),
+                Call::Joint(joint) => joint.passes().for_each(set),
+                _ => panic!("call {number} is no pass"),
+            }
         }
     }
 
@@ -299,7 +318,8 @@ struct Dealer {
 }
 
 impl Dealer {
-    /// The first way that needs no wait, else the best way after one.
+    /// The first way that needs no wait, else the best way after one; the best way alone
+    /// where the others read much more.
     fn deal<T: Forms>(&mut self, call: &Call<T>) -> Step<T> {
         if self.parts == 1 {
             return Step { parts: vec![Some(call.clone())], wait: false };
@@ -310,7 +330,8 @@ impl Dealer {
             let touched = parts.iter().map(|p| p.as_ref().map(Part::touched));
             (touched.collect::<Vec<_>>(), parts)
         };
-        let free = ways
+        let tried = if call.gain() > WORTH_A_WAIT { 1 } else { ways.len() };
+        let free = ways[..tried]
             .iter()
             .map(dealt)
             .find(|(touched, _)| !self.since.iter().any(|before| clash(before, touched)));

@@ -155,7 +155,7 @@ fn planned(c: &Cell, data: &Data, threads: usize, epochs: usize) -> (f64, f64) {
         let mut sum = 0.0;
         for rows in order.chunks(c.batch) {
             t += 1.0;
-            machine.run_rows(&fed, rows);
+            machine.run_to_learn(&fed, rows);
             sum += machine.scalar(x.objective).expect("kept") * rows.len() as f64;
             machine.update(Clock { t, epoch: 1.0, total: 1.0, lr_scale: 1.0 });
         }

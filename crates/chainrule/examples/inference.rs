@@ -45,7 +45,7 @@ fn main() -> Result<(), Error> {
             })
             .collect();
         times.sort_by(f64::total_cmp);
-        let mut many = trained.predictor::<f32>(250)?;
+        let mut many = trained.predictor::<f32>(1000)?;
         let best = (0..60)
             .map(|_| {
                 let clock = Instant::now();

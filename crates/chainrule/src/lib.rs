@@ -15,6 +15,7 @@ pub mod mark;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+mod pdf;
 pub mod plan;
 pub mod run;
 pub mod runs;
@@ -22,6 +23,7 @@ pub mod schedule;
 pub mod store;
 pub mod train;
 pub mod trials;
+pub mod tune;
 
 pub use chainrule_graph as graph;
 pub use error::{DataProblem, Error};

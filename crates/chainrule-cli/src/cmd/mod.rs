@@ -12,7 +12,10 @@ mod exam;
 mod explain;
 mod export;
 mod fmt;
+mod folds;
 mod functions;
+mod gap;
+mod lr_range;
 mod man;
 mod mark;
 mod new;
@@ -24,7 +27,9 @@ mod rerun;
 mod scores;
 mod shapes;
 mod solution;
+mod splits;
 mod train;
+mod tune;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -52,6 +57,10 @@ pub(crate) enum Command {
     Train(train::Args),
     /// Train a file in many ways and hold them side by side
     Compare(compare::Args),
+    /// Search for good settings: learning rates at random, any other name, successive halving
+    Tune(tune::Args),
+    /// Let the rate grow step by step until the loss diverges: which rate is good
+    LrRange(lr_range::Args),
     /// Do a run again and say whether it came out equal
     Rerun(rerun::Args),
     /// Predict rows with a trained model, as CSV
@@ -90,6 +99,8 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Outcome {
         Command::Mark(args) => mark::run(&args, screen),
         Command::Train(args) => train::run(&args, screen),
         Command::Compare(args) => compare::run(&args, screen),
+        Command::Tune(args) => tune::run(&args, screen),
+        Command::LrRange(args) => lr_range::run(&args, screen),
         Command::Rerun(args) => rerun::run(&args, screen),
         Command::Predict(args) => predict::run(&args, screen),
         Command::Evaluate(args) => evaluate::run(&args, screen),

@@ -35,6 +35,11 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
+    /// Whether none was typed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// For the library.
     pub(crate) fn options(&self) -> Options {
         self.all.iter().fold(Options::default(), |o, s| o.set(&s.name, &s.value))

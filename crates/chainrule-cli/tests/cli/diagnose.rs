@@ -150,3 +150,105 @@ fn training_says_what_it_found_unless_told_not_to() {
     assert!(!quiet.err.contains("not_learning"), "{quiet:?}");
     assert_eq!(train(&["--diagnose=some"]).status, 2);
 }
+
+/// Two columns of numbers, words, and a target; `shift` is added to the first column.
+fn rows(seed: u32, count: u32, shift: f64) -> String {
+    let draw = |i: u32, k: u32| {
+        let x = (seed * 7919 + i * 31 + k * 1013).wrapping_mul(2_654_435_761);
+        f64::from((x ^ (x >> 15)).wrapping_mul(2_246_822_519) >> 8) / f64::from(1 << 24)
+    };
+    let line = |i: u32| {
+        let colour = if draw(i, 2) < 0.3 { "red" } else { "blue" };
+        format!("{},{},{colour},{}\n", draw(i, 0) + shift, draw(i, 1), draw(i, 3))
+    };
+    format!("a,b,colour,y\n{}", (0..count).map(line).collect::<String>())
+}
+
+#[test]
+fn two_tables_are_told_apart_by_the_column_that_moved() {
+    let place = Place::new();
+    place.file("train.csv", rows(1, 400, 0.0));
+    place.file("same.csv", rows(2, 150, 0.0));
+    place.file("moved.csv", rows(3, 150, 0.3));
+    let ran = place.run(&["diagnose", "--splits", "train.csv", "same.csv"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.out.contains("nothing to report"), "{}", ran.out);
+    let args = ["diagnose", "--splits", "train.csv", "moved.csv", "--target", "y"];
+    let ran = place.run(&args);
+    assert!(ran.out.contains("warning[distribution_shift]"), "{}", ran.out);
+    assert!(ran.out.contains("one source: a: mean"), "{}", ran.out);
+    let json = place.run(&[&args[..], &["--format", "json"]].concat()).json();
+    assert_eq!(json[0]["findings"][0]["id"], "distribution_shift");
+    assert_eq!(json[0]["columns"][3]["target"], true);
+}
+
+#[test]
+fn copies_in_the_held_out_rows_of_a_file_are_named() {
+    let place = Place::new();
+    let table = rows(5, 200, 0.0);
+    // The last 40 rows are held out; ten of them are rows 1 to 10 again.
+    let lines: Vec<&str> = table.lines().collect();
+    let again = [&lines[..191], &lines[1..11]].concat().join("\n");
+    place.file("data.csv", again + "\n");
+    place.file(
+        "net.chain",
+        "input x : D\ntarget y : 1\nparam w : 1×D ~ glorot\nŷ = w x\n\
+         L = half_mse(y, ŷ)\nminimize mean(L)\n\
+         data: data.csv, x = * standardized, y = y, hold out 20 % last\n",
+    );
+    let ran = place.run(&["diagnose", "--splits", "net.chain"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.out.contains("warning[split_leak]: 10 of 40 rows"), "{}", ran.out);
+    assert!(ran.out.contains("row 191 (row 1 of training)"), "{}", ran.out);
+}
+
+#[test]
+fn splits_that_cannot_be_compared_are_refused() {
+    let place = Place::new();
+    place.file("a.csv", rows(1, 50, 0.0));
+    place.file("b.csv", "a,b\n1,2\n3,4\n");
+    place.file(
+        "one.chain",
+        "input x : 1\ntarget y : 1\nparam w : 1×1\nŷ = w x\n\
+         L = half_mse(y, ŷ)\nminimize mean(L)\ndata: a.csv, x = a, y = y\n",
+    );
+    let refused = |args: &[&str], words: &str| {
+        let ran = place.run(&[&["diagnose", "--splits"], args].concat());
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.err.contains(words), "{}", ran.err);
+    };
+    refused(&["a.csv", "b.csv"], "colour");
+    refused(&["a.csv", "a.csv", "--target", "price"], "no column `price`");
+    refused(&["one.chain"], "hold out 20 %");
+    refused(&["one.chain", "--target", "y"], "--target belongs to two tables");
+    refused(&["a.csv", "none.csv"], "none.csv");
+    refused(&["a.csv"], "one table has no parts");
+}
+
+#[test]
+fn the_gap_of_a_run_is_a_waterfall_that_ends_at_the_validation_loss() {
+    let place = crate::training::place();
+    let ran = place.run(&["train", "t.chain", "--set", "epochs=5", "--quiet"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let ran = place.run(&["diagnose", "--gap", "runs/t-1", "--svg", "gap.svg"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(
+        ran.out.contains("runs/t-1, epoch 5: 96 rows of training, 24 watched"),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("training, measured alike"), "{}", ran.out);
+    assert!(place.names().contains(&"gap.svg".to_owned()));
+    let json = place.run(&["diagnose", "--gap", "runs/t-1", "--format", "json"]).json();
+    let figure = |v: &serde_json::Value| v.as_f64().unwrap();
+    let amounts: f64 =
+        json["amounts"].as_array().unwrap().iter().map(|a| figure(&a["amount"])).sum();
+    let rest = figure(&json["train"]) - amounts - figure(&json["held"]);
+    assert!(rest.abs() < 1e-12, "{json}");
+    // What has changed since, or was never there, is said.
+    place.file("t.csv", crate::training::table() + "1,2,small\n");
+    let ran = place.run(&["diagnose", "--gap", "runs/t-1"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.err.contains("t.csv"), "{ran:?}");
+    let ran = place.run(&["diagnose", "--gap", "runs/none"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+}

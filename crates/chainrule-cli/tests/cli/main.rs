@@ -21,3 +21,4 @@ mod output;
 mod plan;
 mod support;
 mod training;
+mod tune;

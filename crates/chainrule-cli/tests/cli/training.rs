@@ -338,3 +338,46 @@ fn loss_and_metric_of_both_parts_are_shown_and_kept() {
     let last = &json["epochs"][1];
     assert!(last["metric"].is_number() && last["held_metric"].is_number(), "{last}");
 }
+
+#[test]
+fn folds_give_every_metric_with_its_spread_for_any_number_of_workers() {
+    let place = place();
+    let args = ["evaluate", "t.chain", "--folds", "4", "--set", "epochs=8"];
+    let ran = place.run(&args);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(
+        ran.out.contains("balanced accuracy") && ran.out.contains(" ± "),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        ran.out.lines().filter(|l| l.contains("accuracy")).count(),
+        6,
+        "{}",
+        ran.out
+    );
+    let json = |workers: &str| {
+        let more = ["--workers", workers, "--format", "json"];
+        place.run(&[&args[..], &more].concat()).json()
+    };
+    let one = json("1");
+    assert_eq!(one, json("3"));
+    assert_eq!(one["folds"].as_array().map(Vec::len), Some(4));
+    assert_eq!(one["folds"][0]["evaluation"]["rows"], 30);
+    assert_eq!(place.names(), ["t.chain", "t.csv"]);
+}
+
+#[test]
+fn folds_that_cannot_be_made_are_refused() {
+    let place = place();
+    let refused = |args: &[&str], words: &str| {
+        let ran = place.run(&[&["evaluate", "t.chain"], args].concat());
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.err.contains(words), "{}", ran.err);
+    };
+    refused(&["--folds", "1"], "1 is not in 2..=1000");
+    refused(&["--folds", "121"], "2 to 120");
+    refused(&["t.csv", "--folds", "3"], "cannot be used with");
+    refused(&["t.csv", "--set", "lr=1"], "--set belongs to --folds");
+    refused(&[], "--folds 5");
+}

@@ -376,9 +376,11 @@ fn sum_head(rest: &str) -> Option<usize> {
         && !chars.next().is_some_and(|c| names::is_letter(c) || c.is_ascii_digit());
     let braced = first == '{' && {
         let inner: String = sub[1..].chars().take_while(|&c| c != '}').collect();
+        // No name holds `=`, so an index with bounds may be a word.
+        let bounds = inner.contains('=');
         let mut inner = inner.trim().chars();
         let letter = inner.next().is_some_and(names::is_letter);
-        letter && !inner.next().is_some_and(|c| c.is_alphanumeric())
+        letter && (bounds || !inner.next().is_some_and(|c| c.is_alphanumeric()))
     };
     let index = one || braced || sign.is_some();
     index.then_some(head + 1)

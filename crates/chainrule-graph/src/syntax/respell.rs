@@ -130,6 +130,8 @@ struct Writer<'a> {
 enum Last {
     Number,
     Name,
+    /// A power in ASCII, whose number would go on.
+    Power,
     Other,
 }
 
@@ -224,6 +226,7 @@ impl<'a> Writer<'a> {
                 let wordy =
                     number || matches!(tok, Tok::Name(_)) || b.is_ascii_alphabetic();
                 self.last == Last::Number && number
+                    || self.last == Last::Power && wordy
                     || self.last == Last::Name
                         && wordy
                         && letter(b)
@@ -242,6 +245,7 @@ impl<'a> Writer<'a> {
             self.last = match tok {
                 Tok::Number(..) => Last::Number,
                 Tok::Name(_) => Last::Name,
+                _ if word.ends_with(|c: char| c.is_ascii_digit()) => Last::Power,
                 _ if word_sign => Last::Name,
                 _ => Last::Other,
             };
@@ -378,6 +382,10 @@ impl<'a> Writer<'a> {
             // `one-hot` is a word.
             "-" if i > 0 && ["one", "multi"].iter().any(|w| tokens[i - 1].is_word(w)) => {
                 return own.to_owned();
+            }
+            // A letter at the end of a line does not carry it on.
+            "×" if self.spelling == Spelling::Ascii && i + 1 == tokens.len() => {
+                return "*".to_owned();
             }
             "×" if self.spelling == Spelling::Ascii && in_shape(tokens, i) => {
                 return if tokens[i].space { "x" } else { " x " }.to_owned();

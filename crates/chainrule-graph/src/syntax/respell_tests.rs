@@ -85,6 +85,28 @@ fn words_change_and_everything_else_stays() {
 }
 
 #[test]
+fn a_shape_goes_on_behind_the_end_of_its_line() {
+    let text = "W : H× # by\nD\n";
+    assert_eq!(to(text, Spelling::Ascii), "W : H* # by\nD\n");
+    round_trip(text);
+}
+
+#[test]
+fn a_number_behind_a_power_stays_apart() {
+    let text = "n = ‖w‖²2 w\nm = n⁻¹x(w)\n";
+    let ascii = "n = ||w||^2 2 w\nm = n^-1 x(w)\n";
+    assert_eq!(to(text, Spelling::Ascii), ascii);
+    round_trip(text);
+}
+
+#[test]
+fn an_index_with_bounds_may_be_a_word() {
+    let text = "a := [1 2]\nt = ∑_{row=1}^2 a_row\n";
+    assert_eq!(to(text, Spelling::Ascii), "a := [1 2]\nt = sum_{row=1}^2 a_row\n");
+    round_trip(text);
+}
+
+#[test]
 fn a_system_of_a_paper_becomes_lines() {
     let text = "\\begin{align*}\n  z^{[1]} &= W^{[1]} x + b^{[1]}, \\\\\n  \
         a^{[1]} &= \\max\\left(0, z^{[1]}\\right) \\\\[4pt]\n  \

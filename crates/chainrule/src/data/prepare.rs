@@ -7,8 +7,7 @@
 use chainrule_graph::diag::{Code as DiagCode, Diagnostic, Span};
 use chainrule_graph::syntax::settings::DataSpec;
 
-use super::blocks::{Table, each_of};
-use super::columns::{Code, Coder, Distinct};
+use super::blocks::Table;
 use super::learn::Learner;
 use super::members::Members;
 use super::parts::{Census, PartEncoder};
@@ -17,6 +16,7 @@ use super::report::{Report, Shape};
 use super::select::{Pick, listed, select};
 use super::source::{RawColumn, Source};
 use super::split::Split;
+use super::strata::{Strata, class_column, needs_classes};
 use super::{Dataset, SymbolInfo};
 use crate::error::{DataProblem, Error};
 
@@ -44,7 +44,15 @@ pub fn prepare(
     source: &Source,
     seed: u64,
 ) -> Result<Prepared, Error> {
-    let mut learned = learn(spec, symbols, source, seed)?;
+    finished(spec, source, learn(spec, symbols, source, seed)?)
+}
+
+/// Applies what was learned to both parts.
+pub(super) fn finished(
+    spec: &DataSpec,
+    source: &Source,
+    mut learned: Learned<'_>,
+) -> Result<Prepared, Error> {
     let report = &mut learned.report;
     let rows = learned.train.within(0, source.rows);
     let mut train = learned.preparation.encode(source, rows, true, report)?;
@@ -80,11 +88,23 @@ pub(super) fn learn<'a>(
     table: &dyn Table,
     seed: u64,
 ) -> Result<Learned<'a>, Error> {
-    let source = table.head();
-    let picks = select(spec, symbols, source)?;
+    let picks = select(spec, symbols, table.head())?;
     let rows = rows_with_targets(table, &target_columns(symbols, &picks))?;
+    learn_from(spec, symbols, picks, table, &rows, seed)
+}
+
+/// The same from some rows.
+pub(super) fn learn_from<'a>(
+    spec: &'a DataSpec,
+    symbols: &[SymbolInfo],
+    picks: Vec<Vec<Pick<'a>>>,
+    table: &dyn Table,
+    rows: &Members,
+    seed: u64,
+) -> Result<Learned<'a>, Error> {
+    let source = table.head();
     check_rows(source, rows.len())?;
-    let (train, held) = parts(spec, symbols, &picks, table, &rows, seed)?;
+    let (train, held) = parts(spec, symbols, &picks, table, rows, seed)?;
     let mut report = Report {
         file: source.name.clone(),
         rows: source.rows,
@@ -161,7 +181,7 @@ impl Preparation {
         targets.flat_map(|s| &s.columns).filter_map(|c| place(&c.name)).collect()
     }
 
-    fn encode(
+    pub(super) fn encode(
         &self,
         source: &Source,
         rows: Vec<u32>,
@@ -175,12 +195,18 @@ impl Preparation {
     }
 }
 
-fn target_columns(symbols: &[SymbolInfo], picks: &[Vec<Pick<'_>>]) -> Vec<usize> {
+pub(super) fn target_columns(
+    symbols: &[SymbolInfo],
+    picks: &[Vec<Pick<'_>>],
+) -> Vec<usize> {
     let targets = symbols.iter().zip(picks).filter(|(s, _)| s.target);
     targets.flat_map(|(_, picks)| picks).map(|p| p.column).collect()
 }
 
-fn rows_with_targets(table: &dyn Table, targets: &[usize]) -> Result<Members, Error> {
+pub(super) fn rows_with_targets(
+    table: &dyn Table,
+    targets: &[usize],
+) -> Result<Members, Error> {
     let mut rows = Members::default();
     table.each(targets, &mut |block| {
         let columns: Vec<&RawColumn> =
@@ -225,7 +251,9 @@ fn parts(
     let (strata, split) = match hold.stratified {
         false => (None, Split::new(hold, n, seed)?),
         true => {
-            let strata = Strata::new(spec, symbols, picks, table, rows)?;
+            let column = class_column(symbols, picks);
+            let column = column.ok_or_else(|| needs_classes("stratified", spec.span))?;
+            let strata = Strata::new(column, table, rows)?;
             let mut walk = |visit: &mut dyn FnMut(u32)| strata.each(&mut |_, c| visit(c));
             let split = Split::stratified(hold, strata.classes, seed, &mut walk)?;
             (Some(strata), split)
@@ -256,65 +284,6 @@ fn parts(
         return Err(DataProblem::new(&table.head().name, message).into());
     }
     Ok((train, held))
-}
-
-/// The class of each row, by the first target that is a class of its own.
-struct Strata<'a> {
-    table: &'a dyn Table,
-    rows: &'a Members,
-    column: usize,
-    coder: Coder,
-    classes: usize,
-}
-
-impl<'a> Strata<'a> {
-    fn new(
-        spec: &DataSpec,
-        symbols: &[SymbolInfo],
-        picks: &[Vec<Pick<'_>>],
-        table: &'a dyn Table,
-        rows: &'a Members,
-    ) -> Result<Self, Error> {
-        use chainrule_graph::syntax::ast::Mark;
-        let is_class = |s: &SymbolInfo| {
-            s.target && matches!(s.mark, Some(Mark::OneHot | Mark::Binary))
-        };
-        let mut targets =
-            symbols.iter().zip(picks).filter(|(s, p)| is_class(s) && p.len() == 1);
-        let Some((_, picks)) = targets.next() else {
-            return Err(needs_classes("stratified", spec.span));
-        };
-        let column = picks[0].column;
-        let head = &table.head().columns[column];
-        let mut distinct = Distinct::new(head);
-        each_of(table, column, rows, &mut |_, cells, rows| {
-            distinct.add(cells, rows);
-            Ok(())
-        })?;
-        let (names, _) = distinct.finish(head);
-        let coder = Coder::levels(head, &names);
-        Ok(Self { table, rows, column, coder, classes: names.len().max(1) })
-    }
-
-    /// Tells rows with their classes.
-    fn each(&self, visit: &mut dyn FnMut(usize, u32)) -> Result<(), Error> {
-        each_of(self.table, self.column, self.rows, &mut |block, column, rows| {
-            for &row in rows {
-                let class = match self.coder.code(column, row as usize) {
-                    Code::Found(class) => class as u32,
-                    Code::Missing | Code::Unknown => 0,
-                };
-                visit(block.first + row as usize, class);
-            }
-            Ok(())
-        })
-    }
-}
-
-fn needs_classes(word: &str, span: Span) -> Error {
-    let message =
-        format!("`{word}` needs a target that is `one-hot` or `binary` in one column");
-    Error::Diagnostics(vec![Diagnostic::error(DiagCode::T1, span, message)])
 }
 
 /// S5: a declared size against the size of the data.

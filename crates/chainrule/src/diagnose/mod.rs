@@ -10,12 +10,14 @@ pub mod curves;
 pub(crate) mod evidence;
 mod examine;
 mod finished;
+pub mod gap;
 pub mod log;
 mod logged;
 mod prove;
 mod rules;
 pub mod search;
 mod smooth;
+pub mod splits;
 
 use serde::Serialize;
 
@@ -126,13 +128,34 @@ pub const FINDINGS: &[About] = &[
     About {
         id: "validation_better",
         title: "validation comes out better than training",
-        rule: "the validation loss lies below the training loss for three epochs in a row, at the \
-               end; \
-               in a training: by three standard errors; a note if it does not stay with the same weights in evaluation mode",
+        rule: "in a log, the validation loss lies below the training loss for three epochs in a \
+               row, at the end; of a run, it does so by three standard errors when both are \
+               measured with the same weights in evaluation form (`diagnose --gap RUN`)",
         text: "Often an artefact: the training figure is a mean over an epoch in which the \
                weights still moved, with dropout, and with the penalty in it. Measure both with \
-               the same weights in evaluation mode. If the gap stays: the parts come from \
-               different distributions, rows leak, or the implementation is wrong.",
+               the same weights in evaluation mode: `diagnose --gap` does, and says what each of \
+               these is worth. If the gap stays: the parts come from different distributions or \
+               rows leak (`diagnose --splits`), or the implementation is wrong.",
+    },
+    About {
+        id: "distribution_shift",
+        title: "the parts do not come from one source",
+        rule: "a classifier on whole rows, or a test of one of the columns or targets, tells \
+               training from the other part, at 1 % for all tests of the split together",
+        text: "What is measured on the other part is then not what training was for: too good or \
+               too bad, and which of them is chance. Rows that are sorted by time, place or \
+               class before they are cut are the usual reason. Deal them at random, stratified \
+               by class; or, if the difference is meant, train on rows like those that come.",
+    },
+    About {
+        id: "split_leak",
+        title: "rows of the other part stand in training",
+        rule: "more rows are equal to a row of training, or as good as equal, than a random \
+               split of the same rows would have, at 1 % for all tests of the split together",
+        text: "A network that learned a row by heart is right about its copy, so figures are too \
+               good. Rows that are equal by nature share the parts by chance, and are no leak: \
+               they are counted by how many of a family fall into each part. Take copies out \
+               before rows are dealt, and deal rows of one origin (a patient, a film) together.",
     },
     About {
         id: "not_learning",

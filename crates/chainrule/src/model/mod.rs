@@ -32,9 +32,10 @@
 mod evaluate;
 mod fit;
 mod gradients;
+mod losses;
 pub(crate) mod names;
 mod options;
-mod overrides;
+pub(crate) mod overrides;
 mod predict;
 mod predictor;
 mod roles;

@@ -121,7 +121,7 @@ fn unfit(name: &str, d: &Diagnostic) -> Error {
 }
 
 /// The word of the `train:` line that a name stands for.
-fn train_word(name: &str) -> Option<&'static str> {
+pub(crate) fn train_word(name: &str) -> Option<&'static str> {
     let plain = name.to_lowercase().replace(['_', '-', ' '], "");
     let plain = if plain == "stopafter" { "stop" } else { &plain };
     TRAIN_ITEMS.iter().find(|item| **item == plain).copied()

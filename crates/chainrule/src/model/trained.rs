@@ -206,7 +206,7 @@ impl Model {
     }
 
     /// Whether prepared data has the sizes of the network.
-    fn sizes_fit(&self, sizes: &Sizes, data: &Dataset) -> Result<(), Error> {
+    pub(super) fn sizes_fit(&self, sizes: &Sizes, data: &Dataset) -> Result<(), Error> {
         let rows = self.module.layout == Layout::Rows;
         for s in data_symbols(&self.module) {
             let Some(array) = data.array(&s.key) else { continue };

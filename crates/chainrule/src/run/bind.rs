@@ -68,12 +68,7 @@ impl<'a, T: Real> Binder<'a, T> {
     pub(crate) fn steps(&mut self, binding: &Binding<'_>, steps: &[Step]) {
         for step in steps {
             match binding.ready(&step.work) {
-                Ready::Calls(more) => {
-                    let place =
-                        (self.bound.stretches.len(), self.calls.len(), more.len());
-                    self.bound.places.push(place);
-                    self.calls.extend(more);
-                }
+                Ready::Calls(more) => self.step(more),
                 Ready::Plain(plain) => {
                     self.close();
                     self.bound.places.push((self.bound.stretches.len(), 0, 1));
@@ -81,6 +76,13 @@ impl<'a, T: Real> Binder<'a, T> {
                 }
             }
         }
+    }
+
+    /// Kernels that are one step.
+    pub(crate) fn step(&mut self, calls: Vec<Call<T>>) {
+        let place = (self.bound.stretches.len(), self.calls.len(), calls.len());
+        self.bound.places.push(place);
+        self.calls.extend(calls);
     }
 
     fn close(&mut self) {
@@ -133,11 +135,11 @@ impl<T: Real> Bound<T> {
         }
     }
 
-    /// Other constants for a step that is one pass; nothing is allocated.
+    /// Other constants for a step that is one pass, or parts of one; nothing is allocated.
     pub(crate) fn set_consts(&mut self, step: usize, values: &[f64]) {
-        let (stretch, first, _) = self.places[step];
+        let (stretch, first, n) = self.places[step];
         if let Stretch::Kernels(sequence) = &mut self.stretches[stretch] {
-            T::set_consts(sequence, first, values);
+            (first..first + n).for_each(|call| T::set_consts(sequence, call, values));
         }
     }
 }
@@ -219,7 +221,18 @@ impl Binding<'_> {
         h.map_or(1.0, |h| self.host[h])
     }
 
-    fn gemm(&self, p: &Product) -> Gemm {
+    /// The only pass of a step that is one.
+    pub(crate) fn pass<T: Real>(&self, work: &Work) -> Option<Pass<T>> {
+        match self.ready(work) {
+            Ready::Calls(calls) => match <[Call<T>; 1]>::try_from(calls) {
+                Ok([Call::Pass(pass)]) => Some(pass),
+                _ => None,
+            },
+            Ready::Plain(_) => None,
+        }
+    }
+
+    pub(crate) fn gemm(&self, p: &Product) -> Gemm {
         let grid = |g: &Grid| (self.spot(g.spot), self.at(g.rs), self.at(g.cs));
         let ((a, a_rs, a_cs), (b, b_rs, b_cs), (c, c_rs, c_cs)) =
             (grid(&p.a), grid(&p.b), grid(&p.c));

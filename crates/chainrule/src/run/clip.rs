@@ -56,6 +56,7 @@ impl<T: Real> Machine<T> {
 
     /// The 2-norm of all gradients together.
     pub fn gradient_norm(&mut self) -> f64 {
+        self.settle();
         let squares = self.clip.squares.take().unwrap_or_else(|| self.squares());
         let shards = self.plan.region.div_ceil(CHUNK);
         let arena = &mut self.memory[self.start..];

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chainrule_kernels::{Inputs, Real, Team};
+use chainrule_kernels::{Call, Gemm, Inputs, Pass, Real, Team};
 
 use crate::plan::memory::Memory;
 use crate::plan::step::Work;
@@ -34,6 +34,10 @@ pub(crate) struct Learner<T> {
 }
 
 impl Update {
+    fn binding(&self) -> Binding<'_> {
+        Binding { offset: &self.at.offset, host: &self.host, m: self.n }
+    }
+
     fn evaluate(&mut self, clock: Clock) {
         let slot = |n: u32| match n {
             2 => clock.t,
@@ -48,10 +52,7 @@ impl Update {
 fn bound<T: Real>(updates: &[Update], team: &Team) -> Paced<T> {
     Paced::new(team, |team| {
         let mut binder = Binder::new(team);
-        for u in updates {
-            let binding = Binding { offset: &u.at.offset, host: &u.host, m: u.n };
-            binder.steps(&binding, &u.rule.steps);
-        }
+        updates.iter().for_each(|u| binder.steps(&u.binding(), &u.rule.steps));
         binder.finish()
     })
 }
@@ -66,9 +67,30 @@ impl<T: Real> Learner<T> {
         self.bound.is_shared()
     }
 
-    /// The numbers of this step in place of those of the last.
-    fn prepare(&mut self, clock: Clock, team: &Team) {
+    /// All updates, the one that reads what `product` makes joined to it; `None` if that cannot
+    /// be or does not pay.
+    pub(crate) fn joined(&self, product: &Gemm, team: &Team) -> Option<Paced<T>> {
+        let passes = self.updates.iter().map(|u| match &u.rule.steps[..] {
+            [step] => u.binding().pass(&step.work),
+            _ => None,
+        });
+        let passes: Vec<Pass<T>> = passes.collect::<Option<_>>()?;
+        let joint = |pass: &Pass<T>| T::joined(product, pass);
+        passes.iter().find_map(joint)?;
+        Some(Paced::new(team, |team| {
+            let mut binder = Binder::new(team);
+            for pass in &passes {
+                let alone = || vec![Call::Pass(pass.clone())];
+                binder.step(joint(pass).unwrap_or_else(alone));
+            }
+            binder.finish()
+        }))
+    }
+
+    /// The numbers of this step in place of those of the last, in `joined` if it is at work.
+    fn prepare(&mut self, clock: Clock, team: &Team, joined: Option<&mut Paced<T>>) {
         self.updates.iter_mut().for_each(|u| u.evaluate(clock));
+        let bound_here = joined.unwrap_or(&mut self.bound);
         let steps =
             self.updates.iter().flat_map(|u| u.rule.steps.iter().map(move |s| (u, s)));
         for (i, (u, step)) in steps.enumerate() {
@@ -76,7 +98,7 @@ impl<T: Real> Learner<T> {
                 Work::Fused(f) => {
                     self.consts.clear();
                     self.consts.extend(f.consts.iter().map(|&h| u.host[h]));
-                    self.bound.set_consts(i, &self.consts);
+                    bound_here.set_consts(i, &self.consts);
                 }
                 Work::Copy { .. } => {}
                 _ => {
@@ -133,6 +155,7 @@ impl<T: Real> Machine<T> {
         updates.iter_mut().for_each(|u| u.evaluate(start));
         let bound = bound(&updates, &self.team);
         self.learner = Some(Learner { updates, bound, consts: Vec::new() });
+        self.bound.clear();
         self.reset_states();
         self
     }
@@ -159,9 +182,13 @@ impl<T: Real> Machine<T> {
     pub fn update(&mut self, clock: Clock) {
         let Some(learner) = &mut self.learner else { return };
         let begin = Instant::now();
-        learner.prepare(clock, &self.team);
+        let waits = std::mem::take(&mut self.waits);
+        let tail = self.bound.last_mut().and_then(|f| f.tail.as_mut());
+        let mut joined = tail.filter(|_| waits).map(|tail| &mut tail.joined);
+        learner.prepare(clock, &self.team, joined.as_deref_mut());
         let arena = &mut self.memory[self.start..];
-        learner.bound.run(self.way, &self.team, arena, &Inputs::NONE);
+        let bound = joined.as_deref().unwrap_or(&learner.bound);
+        bound.run(self.way, &self.team, arena, &Inputs::NONE);
         self.note(self.seconds + begin.elapsed().as_secs_f64());
     }
 

@@ -12,6 +12,7 @@ mod learn;
 mod load;
 mod pace;
 mod plain;
+mod tail;
 mod update;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::plan::view::View;
 use crate::run::bind::{Binder, Binding, Look, Paced};
 use crate::run::learn::Learner;
 use crate::run::pace::{Pace, Way};
+use crate::run::tail::Tail;
 
 /// Purpose of dropout's draws, apart from those of starts and shuffles.
 const DROPOUT: u64 = 0x64_726f_706f_7574;
@@ -55,6 +57,8 @@ pub struct Machine<T: Real> {
     /// in the caches of the core that needs them next.
     way: Way,
     seconds: f64,
+    /// Whether the last run left a gradient to the update.
+    waits: bool,
 }
 
 /// A bound plan, and the symbols whose rows it gathers first.
@@ -64,6 +68,7 @@ struct Fitted<T> {
     m: usize,
     gathered: Vec<SymId>,
     pace: Pace,
+    tail: Option<Tail<T>>,
 }
 
 /// As many numbers of rows are kept bound: whole and last batches of two sources.
@@ -89,6 +94,7 @@ impl<T: Real> Machine<T> {
             clip: clip::Clip::default(),
             way: Way::Together,
             seconds: 0.0,
+            waits: false,
         };
         machine.grow(scratch + CHUNK);
         let variances: Vec<u32> =
@@ -172,7 +178,8 @@ impl<T: Real> Machine<T> {
             binder.finish()
         });
         let gathered = load::dense(gather).map(|(_, s, _)| s).collect();
-        Fitted { bound, m: self.m, gathered, pace: Pace::default() }
+        let tail = self.tail(&binding, gather);
+        Fitted { bound, m: self.m, gathered, pace: Pace::default(), tail }
     }
 
     /// The number of rows of the next run.
@@ -196,22 +203,38 @@ impl<T: Real> Machine<T> {
     /// # Panics
     /// If there are more rows than the plan is for, or a row or class that is not there.
     pub fn run_rows(&mut self, data: &dyn BatchRows<T>, rows: &[u32]) {
+        self.run_part(data, rows, false);
+    }
+
+    /// The same before an [`Machine::update`], which may make the last gradient itself: until
+    /// then only values, the norm of the gradients and clipping may be asked for.
+    ///
+    /// # Panics
+    /// As [`Machine::run_rows`].
+    pub fn run_to_learn(&mut self, data: &dyn BatchRows<T>, rows: &[u32]) {
+        self.run_part(data, rows, true);
+    }
+
+    fn run_part(&mut self, data: &dyn BatchRows<T>, rows: &[u32], learns: bool) {
         if data.symbols() > 0 {
             self.batch(rows.len());
             self.set_indices(data, rows);
         }
         self.fit(data);
         let Some(fitted) = self.bound.last_mut() else { return };
+        let tail = fitted.tail.as_ref().filter(|_| learns);
+        self.waits = tail.is_some();
+        let bound = tail.map_or(&fitted.bound, |tail| &tail.head);
         let (index, key, sources) = (&self.index, self.key, &load::Dense(data));
         let inputs = Inputs { index, sources, rows, key };
         let arena = &mut self.memory[self.start..];
         let learner = self.learner.as_ref();
-        if !(fitted.bound.is_shared() || learner.is_some_and(Learner::is_shared)) {
-            return fitted.bound.run(Way::Together, &self.team, arena, &inputs);
+        if !(bound.is_shared() || learner.is_some_and(Learner::is_shared)) {
+            return bound.run(Way::Together, &self.team, arena, &inputs);
         }
         self.way = fitted.pace.way();
         let begin = Instant::now();
-        fitted.bound.run(self.way, &self.team, arena, &inputs);
+        bound.run(self.way, &self.team, arena, &inputs);
         self.seconds = begin.elapsed().as_secs_f64();
         if learner.is_none() {
             self.note(self.seconds);
@@ -248,6 +271,7 @@ impl<T: Real> Machine<T> {
     /// Call it before the update, while parameters and batch are still those of the run.
     pub fn first_nonfinite(&mut self) -> Option<NodeId> {
         let plan = Arc::clone(&self.plan);
+        self.waits = false;
         for (i, step) in plan.steps.iter().enumerate().filter(|(_, s)| !s.once) {
             self.run_one(i);
             for (k, b) in step.work.buffers().1.into_iter().enumerate() {

@@ -5,12 +5,13 @@
 //! that are kept waiting by a stranger cost more than they bring, and so do threads that share
 //! too little work. Deliberately absent: everything that would make a result depend on it.
 
-/// Runs of a trial of the other way.
-const TRIAL: u32 = 12;
-/// The first runs of a trial, which find cold caches, are not counted.
-const COLD: u32 = 4;
-/// Runs between two trials.
-const STRETCH: u32 = 600;
+/// Runs of each way that are compared, by their medians: one run that was kept waiting by
+/// something else says nothing.
+const COUNTED: usize = 7;
+/// Runs before those: caches that the other way left cold.
+const COLD: u32 = 3;
+/// Runs between two trials: at first, and where trials go on to end the same way.
+const STRETCH: [u32; 2] = [64, 2048];
 
 /// Which way runs go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +20,22 @@ pub(crate) enum Way {
     Together,
 }
 
-/// Seconds and number of the counted runs of a way.
+/// Seconds of the last runs of a way.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    seconds: f64,
-    runs: u32,
+struct Lately {
+    seconds: [f64; COUNTED],
+    runs: usize,
 }
 
-impl Tally {
-    fn mean(self) -> f64 {
-        self.seconds / f64::from(self.runs.max(1))
+impl Lately {
+    fn note(&mut self, seconds: f64) {
+        self.seconds[self.runs % COUNTED] = seconds;
+        self.runs += 1;
+    }
+
+    fn median(mut self) -> f64 {
+        self.seconds.sort_by(f64::total_cmp);
+        self.seconds[COUNTED / 2]
     }
 }
 
@@ -36,21 +43,25 @@ impl Tally {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     chosen: Way,
-    /// Runs since the last trial ended; in a trial, its runs.
-    turn: u32,
     trying: bool,
-    own: Tally,
-    other: Tally,
+    /// Runs since the trial began or the last one ended, and until the next.
+    turn: u32,
+    stretch: u32,
+    /// Of the chosen way, and of the other one.
+    lately: [Lately; 2],
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        let (own, other) = (Tally::default(), Tally::default());
-        Self { chosen: Way::Together, turn: STRETCH - COLD, trying: false, own, other }
+        Self::new(Way::Together, COLD + COUNTED as u32)
     }
 }
 
 impl Pace {
+    fn new(chosen: Way, stretch: u32) -> Self {
+        Self { chosen, trying: false, turn: 0, stretch, lately: Default::default() }
+    }
+
     /// How the next run is to go.
     pub(crate) fn way(&self) -> Way {
         match (self.chosen, self.trying) {
@@ -62,24 +73,22 @@ impl Pace {
     /// Notes what the run took.
     pub(crate) fn took(&mut self, seconds: f64) {
         self.turn += 1;
-        let tally = if self.trying { &mut self.other } else { &mut self.own };
-        if !self.trying || self.turn > COLD {
-            tally.seconds += seconds;
-            tally.runs += 1;
+        if self.turn > COLD {
+            self.lately[usize::from(self.trying)].note(seconds);
         }
-        match (self.trying, self.turn) {
-            (false, STRETCH..) => (self.trying, self.turn) = (true, 0),
-            (true, TRIAL..) => self.decide(),
-            _ => {}
+        if self.trying && self.turn == COLD + COUNTED as u32 {
+            self.decide();
+        } else if !self.trying && self.turn == self.stretch {
+            (self.trying, self.turn) = (true, 0);
         }
     }
 
     fn decide(&mut self) {
-        if self.other.mean() < self.own.mean() {
-            self.chosen = self.way();
-        }
-        let chosen = self.chosen;
-        *self = Self { chosen, turn: 0, ..Self::default() };
+        let [own, other] = self.lately.map(Lately::median);
+        let longer = (2 * self.stretch).clamp(STRETCH[0], STRETCH[1]);
+        let (chosen, stretch) =
+            if other < own { (self.way(), STRETCH[0]) } else { (self.chosen, longer) };
+        *self = Self::new(chosen, stretch);
     }
 }
 
@@ -101,10 +110,21 @@ mod tests {
     #[test]
     fn the_faster_way_is_found_and_found_again_when_it_changes() {
         let mut pace = Pace::default();
-        assert!(runs(&mut pace, 6_000, 2.0, 1.0) < 200);
-        runs(&mut pace, 2 * STRETCH, 2.0, 30.0);
-        assert!(runs(&mut pace, 6_000, 2.0, 30.0) > 5_800);
-        runs(&mut pace, 2 * STRETCH, 2.0, 1.0);
-        assert!(runs(&mut pace, 6_000, 2.0, 1.0) < 200);
+        assert!(runs(&mut pace, 10_000, 2.0, 1.0) < 200);
+        runs(&mut pace, 2 * STRETCH[1], 2.0, 30.0);
+        assert!(runs(&mut pace, 10_000, 2.0, 30.0) > 9_800);
+        runs(&mut pace, 2 * STRETCH[1], 2.0, 1.0);
+        assert!(runs(&mut pace, 10_000, 2.0, 1.0) < 200);
+    }
+
+    #[test]
+    fn a_run_that_was_kept_waiting_decides_nothing() {
+        let mut pace = Pace::default();
+        for run in 0..10_000 {
+            let late = if run % 5 == 0 { 1000.0 } else { 0.0 };
+            let way = pace.way();
+            pace.took(late + if way == Way::Alone { 2.0 } else { 1.0 });
+            assert_eq!(pace.chosen, Way::Together, "after run {run}");
+        }
     }
 }

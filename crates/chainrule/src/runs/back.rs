@@ -90,16 +90,19 @@ impl Run {
         self.end.as_ref().filter(|end| end.why != Why::Interrupted)
     }
 
-    /// The epochs that were finished.
+    /// Its epochs, as `epochs.csv` has them.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Corrupt`].
+    /// [`Error::Read`]; [`Error::Corrupt`] for a line that is none of ours.
     pub fn epochs(&self) -> Result<Vec<Epoch>, Error> {
         let path = self.path.join("epochs.csv");
         let text = fs::read_to_string(&path).map_err(|e| Error::read(&path, e))?;
-        let epochs: Option<Vec<Epoch>> =
-            text.lines().skip(1).map(Epoch::of_line).collect();
-        epochs.ok_or_else(|| Error::Corrupt { path, what: "a line is no epoch".into() })
+        let one = |(i, line): (usize, &str)| {
+            let what = || format!("line {}: not the figures of an epoch", i + 1);
+            Epoch::of_line(line)
+                .ok_or_else(|| Error::Corrupt { path: path.clone(), what: what() })
+        };
+        text.lines().enumerate().skip(1).map(one).collect()
     }
 
     /// Where its model is.

@@ -16,7 +16,7 @@ use super::pace::Pace;
 use crate::error::Error;
 use crate::model::Model;
 use crate::store::{self, CHECKPOINT, Stored};
-use crate::train::{Checkpoint, Control, Keeper};
+use crate::train::{Checkpoint, Control, Keeper, State};
 
 /// So many stay while a run is under way.
 const KEPT: usize = 2;
@@ -151,8 +151,11 @@ fn read(path: &Path) -> Result<(Stored, Checkpoint), Error> {
     let corrupt = |what: String| Error::Corrupt { path: path.to_owned(), what };
     let fact = stored.facts.iter().find(|(k, _)| k == CHECKPOINT);
     let (_, text) = fact.ok_or_else(|| corrupt("it is no checkpoint".into()))?;
-    let state = serde_json::from_str(text)
+    let state: State = serde_json::from_str(text)
         .map_err(|e| corrupt(format!("its place cannot be read ({e})")))?;
+    if !state.is_place() {
+        return Err(corrupt("its counts are those of no training".into()));
+    }
     let tensors = std::mem::take(&mut stored.tensors);
     Ok((stored, Checkpoint { state, tensors }))
 }

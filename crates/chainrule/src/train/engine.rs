@@ -227,10 +227,23 @@ impl<T: Real> Meter<T> {
         }
     }
 
+    /// The loss, example by example; false if the objective does not tell it apart.
+    pub(crate) fn losses(&self, into: &mut Vec<f64>) -> bool {
+        into.clear();
+        let Some(node) = self.x.loss else { return false };
+        self.copy_values(node, into);
+        true
+    }
+
     /// The output, example by example.
     pub(crate) fn output(&self, into: &mut Vec<f64>) {
         into.clear();
-        let Some(node) = self.x.output else { return };
+        if let Some(node) = self.x.output {
+            self.copy_values(node, into);
+        }
+    }
+
+    fn copy_values(&self, node: NodeId, into: &mut Vec<f64>) {
         match self.machine.slice(node) {
             Some(all) => into.extend(all.iter().map(|v| v.to_f64())),
             None => into.extend(self.machine.value(node).unwrap_or_default()),
@@ -419,7 +432,7 @@ impl<T: Number> Engine for Machines<'_, T> {
     fn step(&mut self, at: &StepAt) -> Option<Done> {
         let machine = &mut self.learner.machine;
         machine.set_random_key(self.seed, at.step);
-        machine.run_rows(&self.train, self.train.now());
+        machine.run_to_learn(&self.train, self.train.now());
         let mut done = self.learner.figures();
         if !done.objective.is_finite() {
             return None;

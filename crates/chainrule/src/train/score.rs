@@ -59,6 +59,11 @@ impl Tally {
         Self { measure, right: 0, seen: 0, spread: Vec::new() }
     }
 
+    /// Rows that were right, and all.
+    pub(super) fn counts(&self) -> [usize; 2] {
+        [self.right, self.seen]
+    }
+
     /// Adds rows `rows` of the target, with their outputs row by row.
     pub(crate) fn add(&mut self, target: &Array, rows: &[u32], output: &[f64]) {
         let k = target.cols();

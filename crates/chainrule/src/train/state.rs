@@ -48,6 +48,13 @@ pub(crate) struct Checkpoint {
     pub(crate) tensors: Vec<Tensor>,
 }
 
+impl Checkpoint {
+    /// What its numbers take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tensors.iter().map(|t| t.shape.0 * t.shape.1 * size_of::<f64>()).sum()
+    }
+}
+
 impl State {
     /// The place before the first step.
     pub(crate) fn start(measure: Option<Measure>) -> Self {
@@ -62,6 +69,19 @@ impl State {
             notes: Vec::new(),
             seconds: 0.0,
         }
+    }
+}
+
+/// More than any training counts; sums of such counts are still whole numbers.
+const MOST: u64 = 1 << 48;
+
+impl State {
+    /// Whether a training can stand here: counts that were counted, not made up.
+    pub(crate) fn is_place(&self) -> bool {
+        let tally = self.sums.tally.as_ref().map_or([0; 2], Tally::counts);
+        let places = [self.epoch, self.batch, self.sums.rows];
+        let all = [&places[..], &tally, &self.watch.counts()].concat();
+        self.step < MOST && self.epoch > 0 && all.iter().all(|&n| (n as u64) < MOST)
     }
 }
 
@@ -205,5 +225,22 @@ mod tests {
         refused("\"history\":\"\"", "\"history\":\"1,2\"");
         refused("\"seconds\":\"0\"", "\"seconds\":\"soon\"");
         refused("\"step\":0", "\"step\":-1");
+    }
+
+    #[test]
+    fn counts_that_nobody_counted_are_no_place() {
+        let text = serde_json::to_string(&State::start(Some(Measure::Class))).unwrap();
+        let place = |from: &str, to: &str| {
+            let changed = text.replace(from, to);
+            assert!(changed != text || from == to, "{from} in {text}");
+            serde_json::from_str::<State>(&changed).unwrap().is_place()
+        };
+        assert!(place("", ""));
+        for count in ["step", "batch", "rows", "right", "seen", "since_best"] {
+            let (from, to) =
+                (format!("\"{count}\":0"), format!("\"{count}\":{}", u64::MAX));
+            assert!(!place(&from, &to), "{count}");
+        }
+        assert!(!place("\"epoch\":1", "\"epoch\":0"));
     }
 }

@@ -52,6 +52,11 @@ impl Watch {
         Verdict { best, lowered: lowered.is_some() }
     }
 
+    /// Epochs since the best one, and since the rate was lowered.
+    pub(super) fn counts(&self) -> [usize; 2] {
+        [self.since_best, self.since_lowered]
+    }
+
     /// Whether the patience is over.
     pub(crate) fn over(&self, settings: &Settings) -> bool {
         settings.patience.is_some_and(|p| self.since_best >= p)

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::data::{
-    DataSpec, Dataset, Preparation, Prepared, Reading, Source, SymbolInfo, prepare,
-    read_source,
+    DataSpec, Dataset, Fold, Preparation, Prepared, Reading, Source, SymbolInfo, prepare,
+    prepare_fold, read_source,
 };
 use crate::error::Error;
 use crate::model::Model;
@@ -22,6 +22,8 @@ use crate::train::PartFeeds;
 pub(super) struct Kept {
     pub(super) train: Dataset,
     pub(super) watched: Option<Dataset>,
+    /// The rows that are kept from training and watching.
+    pub(super) apart: Option<Dataset>,
     pub(super) recipe: Preparation,
     pub(super) feeds: PartFeeds,
 }
@@ -42,6 +44,8 @@ struct Room {
     spec: Option<DataSpec>,
     symbols: Vec<SymbolInfo>,
     seed: Option<u64>,
+    /// The rows that are kept apart.
+    fold: Option<Fold>,
     table: usize,
     /// Prepares the data as the room asks for.
     model: Model,
@@ -72,7 +76,7 @@ impl Rooms {
         (train, watched, recipe): (Dataset, Option<Dataset>, Preparation),
     ) -> Self {
         let mut rooms = Self::new(model.folder(), None);
-        rooms.room_for(model);
+        rooms.room_for(model, None);
         rooms.one = true;
         let feeds = PartFeeds::default();
         let _ = rooms.rooms[0].kept.set(Ok(Kept { train, watched, recipe, feeds }));
@@ -80,20 +84,22 @@ impl Rooms {
     }
 
     /// The room of a trial; a new one where no other trial has the same data.
-    pub(super) fn room_for(&mut self, model: &Model) -> usize {
+    pub(super) fn room_for(&mut self, model: &Model, fold: Option<Fold>) -> usize {
         if self.one {
             return 0;
         }
         let (spec, symbols) = (model.module().data.clone(), model.symbols());
         let drawn = spec.as_ref().is_some_and(|s| s.hold_out.is_some());
-        let seed = drawn.then_some(model.settings().seed);
-        let same = |r: &Room| r.spec == spec && r.symbols == symbols && r.seed == seed;
+        let seed = (drawn || fold.is_some()).then_some(model.settings().seed);
+        let same = |r: &Room| {
+            (&r.spec, &r.symbols, r.seed, r.fold) == (&spec, &symbols, seed, fold)
+        };
         if let Some(there) = self.rooms.iter().position(same) {
             return there;
         }
         let table = self.table_for(spec.as_ref());
         let (model, kept) = (model.clone(), OnceLock::new());
-        self.rooms.push(Room { spec, symbols, seed, table, model, kept });
+        self.rooms.push(Room { spec, symbols, seed, fold, table, model, kept });
         self.rooms.len() - 1
     }
 
@@ -116,8 +122,8 @@ impl Rooms {
     }
 
     fn fill(&self, room: &Room) -> Result<Kept, Arc<Error>> {
-        let prepared = match &self.given {
-            Some(table) => room.model.prepare(table).map_err(Arc::new)?,
+        let (prepared, apart) = match &self.given {
+            Some(table) => (room.model.prepare(table).map_err(Arc::new)?, None),
             None => self.prepared(room)?,
         };
         let Prepared { preparation, train, held_out, .. } = prepared;
@@ -130,20 +136,26 @@ impl Rooms {
             None => held_out,
         };
         let feeds = PartFeeds::default();
-        Ok(Kept { train, watched, recipe: preparation, feeds })
+        Ok(Kept { train, watched, apart, recipe: preparation, feeds })
     }
 
-    fn prepared(&self, room: &Room) -> Result<Prepared, Arc<Error>> {
+    fn prepared(&self, room: &Room) -> Result<(Prepared, Option<Dataset>), Arc<Error>> {
         let (Some(spec), Some(file)) =
             (&room.spec, self.tables[room.table].file.as_ref())
         else {
             // The model says what is missing.
-            return room.model.load_data().map(|l| l.prepared).map_err(Arc::new);
+            let loaded = room.model.load_data().map_err(Arc::new)?;
+            return Ok((loaded.prepared, None));
         };
         let read = || read_source(&self.folder, file, spec).map_err(Arc::new);
         let source = self.tables[room.table].source.get_or_init(read);
         let source = source.as_ref().map_err(Arc::clone)?;
         let seed = room.model.settings().seed;
-        prepare(spec, &room.symbols, source, seed).map_err(Arc::new)
+        let prepared = match room.fold {
+            None => prepare(spec, &room.symbols, source, seed).map(|all| (all, None)),
+            Some(fold) => prepare_fold(spec, &room.symbols, source, seed, fold)
+                .map(|(others, kept)| (others, Some(kept))),
+        };
+        prepared.map_err(Arc::new)
     }
 }

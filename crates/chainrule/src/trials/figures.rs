@@ -116,7 +116,7 @@ impl Figures {
 }
 
 impl Status {
-    fn of(why: &Why) -> Self {
+    pub(super) fn of(why: &Why) -> Self {
         match why {
             Why::NotFinite { equation, step, .. } => {
                 Self::Diverged { equation: equation.clone(), step: *step }

@@ -25,6 +25,7 @@
 
 mod data;
 mod figures;
+mod folds;
 mod stopwatch;
 mod svg;
 
@@ -33,13 +34,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::data::{Dataset, Preparation, Source};
+use crate::data::{Dataset, Fold, Preparation, Source};
 use crate::error::Error;
 use crate::model::{GradientNorm, Model, Trained};
 use crate::train::{Control, Course, Event};
 use data::{Kept, Rooms};
 
 pub use figures::{Figures, Group, Spread, Status, grouped};
+pub use folds::{FoldFigures, Folds, Metric};
 pub use stopwatch::{Goal, Stopwatch};
 pub use svg::pictures;
 
@@ -89,6 +91,12 @@ impl Ended<'_> {
     #[must_use]
     pub fn watched(&self) -> Option<&Dataset> {
         self.kept.watched.as_ref()
+    }
+
+    /// The rows that were neither learned from nor watched, of a fold.
+    #[must_use]
+    pub fn apart(&self) -> Option<&Dataset> {
+        self.kept.apart.as_ref()
     }
 
     /// The gradients before the first step.
@@ -145,6 +153,19 @@ impl Trials {
         Self::with(base, settings, Rooms::of_parts(base, parts))
     }
 
+    /// The training of a file as it is, on the rows outside of each of so many folds.
+    #[must_use]
+    pub fn of_folds(base: &Model, folds: usize) -> Self {
+        let mut rooms = Rooms::new(base.folder(), None);
+        let mut one = |number| {
+            let model = base.clone().on_one_thread();
+            let data = rooms.room_for(&model, Some(Fold { number, of: folds }));
+            Trial { number, set: Vec::new(), model: Ok(model), data }
+        };
+        let all = (0..folds).map(&mut one).collect();
+        Self { all, rooms }
+    }
+
     fn new(base: &Model, settings: &[Settings], table: Option<Source>) -> Self {
         Self::with(base, settings, Rooms::new(base.folder(), table))
     }
@@ -155,7 +176,7 @@ impl Trials {
         for (number, set) in settings.iter().enumerate() {
             let model = base.varied(set, &|print| known.contains(print));
             let model = model.map(Model::on_one_thread).map_err(Arc::new);
-            let data = model.as_ref().map_or(0, |m| rooms.room_for(m));
+            let data = model.as_ref().map_or(0, |m| rooms.room_for(m, None));
             known.extend(model.iter().map(|m| m.derived().fingerprint.clone()));
             all.push(Trial { number, set: set.clone(), model, data });
         }
@@ -191,23 +212,10 @@ impl Trials {
                     Some(result);
             }
         };
-        thread::scope(|scope| {
-            for _ in 1..self.workers(workers) {
-                let builder = thread::Builder::new().stack_size(STACK);
-                // A thread that the system refuses is one worker less.
-                let _ = builder.spawn_scoped(scope, work);
-            }
-            work();
-        });
+        at_once(workers_for(workers, self.all.len()), &work);
         let taken =
             places.into_iter().map(|p| p.into_inner().unwrap_or_else(|e| e.into_inner()));
         taken.collect()
-    }
-
-    fn workers(&self, asked: usize) -> usize {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let workers = if asked == 0 { cores } else { asked };
-        workers.min(self.all.len()).max(1)
     }
 
     fn train(
@@ -216,10 +224,7 @@ impl Trials {
         hear: &Hear<'_>,
         stop: &AtomicBool,
     ) -> Result<Ended<'_>, Arc<Error>> {
-        let model = trial.model()?;
-        let kept = self.rooms.kept(trial.data)?;
-        let course = Course { feeds: Some(&kept.feeds), ..Course::default() };
-        let mut on_event = |event: &Event| {
+        self.piece(trial, Course::default(), &mut |event: &Event| {
             if hear(trial, event) == Control::Stop {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -227,11 +232,42 @@ impl Trials {
                 true => Control::Stop,
                 false => Control::Continue,
             }
-        };
+        })
+    }
+
+    /// Trains a piece of a trial, from where and to where the course says.
+    pub(crate) fn piece<'a>(
+        &'a self,
+        trial: &Trial,
+        course: Course<'a>,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Ended<'a>, Arc<Error>> {
+        let model = trial.model()?;
+        let kept = self.rooms.kept(trial.data)?;
+        let course = Course { feeds: Some(&kept.feeds), ..course };
         let parts = ((&kept.train).into(), kept.watched.as_ref().map(Into::into));
-        let trained = model.fit_course(parts, &kept.recipe, course, &mut on_event);
+        let trained = model.fit_course(parts, &kept.recipe, course, on_event);
         trained.map(|trained| Ended { trained, kept }).map_err(Arc::new)
     }
+}
+
+/// So many workers for as many trials; 0 asks for one a core.
+pub(crate) fn workers_for(asked: usize, trials: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let workers = if asked == 0 { cores } else { asked };
+    workers.min(trials).max(1)
+}
+
+/// The same work on so many threads, the caller's among them.
+pub(crate) fn at_once(workers: usize, work: &(dyn Fn() + Sync)) {
+    thread::scope(|scope| {
+        for _ in 1..workers {
+            let builder = thread::Builder::new().stack_size(STACK);
+            // A thread that the system refuses is one worker less.
+            let _ = builder.spawn_scoped(scope, work);
+        }
+        work();
+    });
 }
 
 /// Every combination of the values of several names, the last name's varying fastest.

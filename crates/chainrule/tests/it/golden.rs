@@ -15,7 +15,7 @@ use chainrule::graph::optimizer::{parse_call, rule};
 use chainrule::graph::syntax::parse_expression;
 use chainrule::graph::{lower, prelude, verify};
 use chainrule::plan::Purpose;
-use chainrule::run::{Clock, Machine, UpdateRule};
+use chainrule::run::{BatchSource, Clock, Machine, UpdateRule};
 
 use crate::common::{case_of, module};
 
@@ -95,6 +95,54 @@ fn trained(optimizer: &str, module: &Module, threads: usize) -> (Vec<f64>, Vec<u
     let all = machine.parameters().iter().chain(machine.states());
     (losses, all.map(|x| x.to_bits()).collect())
 }
+
+/// A first layer of so many weights that its gradient is left to the update.
+const LARGE: &str = "
+input x : 200
+target y : 5 one-hot
+param W1 : 100×200 ~ he, b1 : 100 = 0, W2 : 5×100 ~ glorot, b2 : 5 = 0
+L = cross_entropy(y, softmax(W2 relu(W1 x + b1) + b2))
+minimize mean(L)
+";
+
+#[test]
+fn a_gradient_left_to_the_update_changes_no_bit() {
+    let module = module(LARGE);
+    let case = case_of(&module, &[], ROWS, Form::Training);
+    let functions = prelude::functions();
+    let call = parse_call(functions, "adam(lr = 0.01)").expect("a call");
+    let rule = rule(functions, &call, true).expect("a rule");
+    let rule = std::sync::Arc::new(UpdateRule::new(&rule).expect("plans"));
+    // Whether the update may make the gradient, whether somebody asks for its norm before.
+    let trained = |threads: usize, left: bool, asked: bool| {
+        let plan = case.plan(Purpose::Train, true, &[]);
+        let mut machine: Machine<f32> =
+            case.machine(plan, threads, ROWS).with_rule(&rule);
+        let mut norms = Vec::new();
+        for t in 1..=STEPS {
+            match left {
+                true => machine.run_to_learn(&NO_DATA, &[]),
+                false => machine.run(),
+            }
+            norms.extend(asked.then(|| machine.gradient_norm().to_bits()));
+            let (t, epoch, total) = (f64::from(t), 1.0, f64::from(STEPS));
+            machine.update(Clock { t, epoch, total, lr_scale: 1.0 });
+        }
+        let all = machine.parameters().iter().chain(machine.states());
+        let all: Vec<u32> = all.map(|x| x.to_bits()).collect();
+        let gradient = machine.gradients().iter().map(|x| x.to_bits()).collect();
+        (all, norms, gradient)
+    };
+    let (whole, norms, gradient): (_, _, Vec<u32>) = trained(1, false, true);
+    assert_eq!(trained(1, true, true), (whole.clone(), norms, gradient.clone()));
+    for threads in [1, 2, 3, 8] {
+        let (left, _, instead) = trained(threads, true, false);
+        assert!(left == whole, "{threads} threads");
+        assert!(instead != gradient, "the gradient was made as a whole");
+    }
+}
+
+const NO_DATA: [(chainrule::graph::graph::SymId, BatchSource<'static, f32>); 0] = [];
 
 fn written(golden: &Golden, losses: &[f64]) -> String {
     let mut text = format!("{}:", golden.name);

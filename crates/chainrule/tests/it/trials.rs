@@ -21,7 +21,7 @@ const FILE: &str = "input x : D\ntarget y : K one-hot\n\
     train: adam(lr = 0.01), batch 8, epochs 4, seed 3\n";
 
 /// A folder with the file and its table.
-fn project() -> TempDir {
+pub(crate) fn project() -> TempDir {
     let folder = TempDir::new().unwrap();
     let (mut table, mut draw) = ("a,b,kind\n".to_owned(), Draw(5));
     for _ in 0..90 {
@@ -34,7 +34,7 @@ fn project() -> TempDir {
     folder
 }
 
-fn model(folder: &TempDir, set: &Settings) -> Model {
+pub(crate) fn model(folder: &TempDir, set: &Settings) -> Model {
     let options = set.iter().fold(Options::default().threads(2), |o, (n, v)| o.set(n, v));
     Model::from_file(folder.path().join("t.chain"), options).unwrap()
 }

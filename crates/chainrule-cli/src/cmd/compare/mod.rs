@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     model.settings().check().map_err(&located)?;
     let trials = Trials::of_files(&model, &args.settings(&model)?);
     let shared = Failure::about_shared(&source, USAGE);
-    args.refuse_unreadable(&trials, &shared)?;
+    refuse_unreadable(trials.all(), "--vary", &shared)?;
     args.svg.as_deref().map_or(Ok(()), make_folder)?;
     interrupt::listen();
     let watched = Watched::new(args, screen, &trials);
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     Ok(compared.status())
 }
 
-fn make_folder(folder: &Path) -> Result<(), Failure> {
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
     let failed = |source| Error::Write { path: folder.to_owned(), source };
     Ok(std::fs::create_dir_all(folder).map_err(failed)?)
 }
@@ -118,31 +118,31 @@ impl Args {
         let seed = model.settings().seed;
         Ok(trials::with_seeds(&settings, seed, u64::from(self.seeds)))
     }
+}
 
-    /// Tells of the first settings that the file does not take.
-    fn refuse_unreadable(
-        &self,
-        trials: &Trials,
-        located: &dyn Fn(Arc<Error>) -> Failure,
-    ) -> Result<(), Failure> {
-        for trial in trials.all() {
-            let checked = |m: &Model| m.settings().check().map_err(Arc::new);
-            match trial.model().and_then(checked) {
-                Ok(()) => {}
-                Err(error) if matches!(&*error, Error::Usage { .. }) => {
-                    let words = error.to_string().replace("--set ", "--vary ");
-                    let with = label(&trial.set);
-                    return Err(Failure::Usage(format!("{words} (with {with})")));
-                }
-                Err(error) => return Err(located(error)),
+/// Tells of the first settings that the file does not take, in the words of the flag they came by.
+pub(super) fn refuse_unreadable(
+    trials: &[Trial],
+    flag: &str,
+    located: &dyn Fn(Arc<Error>) -> Failure,
+) -> Result<(), Failure> {
+    for trial in trials {
+        let checked = |m: &Model| m.settings().check().map_err(Arc::new);
+        match trial.model().and_then(checked) {
+            Ok(()) => {}
+            Err(error) if matches!(&*error, Error::Usage { .. }) => {
+                let words = error.to_string().replace("--set ", &format!("{flag} "));
+                let with = label(&trial.set);
+                return Err(Failure::Usage(format!("{words} (with {with})")));
             }
+            Err(error) => return Err(located(error)),
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// "lr 0.01, batch 32".
-fn label(set: &[(String, String)]) -> String {
+pub(super) fn label(set: &[(String, String)]) -> String {
     let one = |(name, value): &(String, String)| format!("{name} {value}");
     set.iter().map(one).collect::<Vec<_>>().join(", ")
 }

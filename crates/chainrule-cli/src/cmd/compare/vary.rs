@@ -6,6 +6,8 @@
 
 use std::str::FromStr;
 
+use chainrule::tune::space::pieces;
+
 /// More values of one name are a mistake.
 const MOST: i64 = 10_000;
 
@@ -35,25 +37,6 @@ impl FromStr for Vary {
             false => Ok(Self { name, values: all }),
         }
     }
-}
-
-/// The parts between commas that stand in no bracket and no quotes.
-fn pieces(text: &str) -> Vec<&str> {
-    let (mut out, mut from, mut depth, mut quoted) = (Vec::new(), 0, 0i32, false);
-    for (at, sign) in text.char_indices() {
-        match sign {
-            '"' => quoted = !quoted,
-            '(' | '[' | '{' if !quoted => depth += 1,
-            ')' | ']' | '}' if !quoted => depth -= 1,
-            ',' if !quoted && depth <= 0 => {
-                out.push(text[from..at].trim());
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    out.push(text[from..].trim());
-    out
 }
 
 /// The numbers of `2..20`.

@@ -27,6 +27,9 @@ use crate::table;
   chainrule diagnose history.json metrics.csv          logs of other programs
   chainrule diagnose --curves a.csv b.csv c.csv --rates 1e-3,1e-1,10
   chainrule diagnose --candidates 0.01,0.16,0.21,0.84,0.94
+  chainrule diagnose --splits digits.chain             do its parts come from one source?
+  chainrule diagnose --splits train.csv val.csv --target price
+  chainrule diagnose --gap runs/digits-1               why does validation differ from training?
   chainrule diagnose --about overfitting
 
 A log is a CSV with a column loss or train_loss (and val_loss), the JSON of a Keras history, or
@@ -60,6 +63,18 @@ pub(crate) struct Args {
     /// Seed of the candidates that are proposed instead
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     seed: u64,
+    /// A file of equations, or two tables: do the parts of the data come from one source?
+    #[arg(long, num_args = 1..=2, value_name = "FILE")]
+    splits: Vec<PathBuf>,
+    /// The column of the two tables that is to be predicted
+    #[arg(long, value_name = "COLUMN", requires = "splits")]
+    target: Option<String>,
+    /// A run: what makes the figures of training and validation differ
+    #[arg(long, value_name = "RUN")]
+    gap: Option<PathBuf>,
+    /// Write the waterfall of --gap into this file
+    #[arg(long, value_name = "FILE", requires = "gap")]
+    svg: Option<PathBuf>,
     /// What a finding means, or `all`
     #[arg(long, value_name = "FINDING")]
     about: Option<String>,
@@ -70,10 +85,13 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         !args.logs.is_empty(),
         !args.curves.is_empty(),
         !args.candidates.is_empty(),
+        !args.splits.is_empty(),
+        args.gap.is_some(),
         args.about.is_some(),
     ];
     if asked.iter().filter(|&&a| a).count() != 1 {
-        let words = "one at a time: logs, --curves, --candidates or --about";
+        let words =
+            "one at a time: logs, --curves, --candidates, --splits, --gap or --about";
         return Err(Failure::Usage(words.to_owned()));
     }
     match args {
@@ -84,11 +102,15 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         Args { candidates, seed, .. } if !candidates.is_empty() => {
             look_over(&review(candidates, *seed)?, screen)
         }
+        Args { splits, target, .. } if !splits.is_empty() => {
+            super::splits::run(splits, target.as_deref(), screen)
+        }
+        Args { gap: Some(run), svg, .. } => super::gap::run(run, svg.as_deref(), screen),
         Args { logs, .. } => files::run(logs, args, screen),
     }
 }
 
-fn status(findings: &[Finding]) -> u8 {
+pub(super) fn status(findings: &[Finding]) -> u8 {
     let error = findings.iter().any(|f| f.severity == Severity::Error);
     if error { FOUND } else { DONE }
 }
@@ -198,7 +220,7 @@ fn match_up(paths: &[PathBuf], rates: &[f64], screen: &Screen) -> Outcome {
     Ok(DONE)
 }
 
-fn look_over(review: &Review, screen: &Screen) -> Outcome {
+pub(super) fn look_over(review: &Review, screen: &Screen) -> Outcome {
     if screen.json {
         screen.document(&json!({
             "candidates": review.candidates,
