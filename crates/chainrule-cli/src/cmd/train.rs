@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use chainrule::data::{Caching, Data, Parts, WINDOW, Window};
+use chainrule::diagnose::{Depth, Examiner, Finding, Severity};
 use chainrule::graph::syntax::ast::Every;
 use chainrule::runs::{self, EventFile, Place, Recording, Run};
 use chainrule::train::{Control, End, Why};
@@ -88,9 +89,24 @@ pub(crate) struct Args {
     /// Measure the training rows too, exactly, at the end
     #[arg(long)]
     eval_train: bool,
+    /// Look on and say what is wrong: cheap (next to nothing), full (every unit, further trainings), off
+    #[arg(long, value_name = "HOW", value_enum, default_value = "cheap", num_args = 0..=1,
+        default_missing_value = "full", require_equals = true)]
+    diagnose: Diagnose,
     /// Say nothing but the summary
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// How much `--diagnose` may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Diagnose {
+    /// The file, some rows, the figures of epochs.
+    Cheap,
+    /// Looks into every unit on the way, and further trainings at the end.
+    Full,
+    /// Nothing.
+    Off,
 }
 
 fn every(text: &str) -> Result<Every, String> {
@@ -240,6 +256,20 @@ impl Args {
         }
     }
 
+    /// Who looks on; with `--quiet` nobody hears what a cheap look finds.
+    fn examiner<'a>(
+        &self,
+        model: &'a Model,
+        data: &'a Data,
+    ) -> Result<Option<Examiner<'a>>, Error> {
+        let depth = match self.diagnose {
+            Diagnose::Off => return Ok(None),
+            Diagnose::Cheap => Depth::Cheap,
+            Diagnose::Full => Depth::Full,
+        };
+        Examiner::new(model, data.parts(), depth).map(Some)
+    }
+
     /// What was done to the data, aloud.
     fn say_data(&self, parts: &Parts<'_>, screen: &Screen) {
         if !self.quiet {
@@ -267,7 +297,8 @@ impl<'a> Job<'a> {
         screen: &Screen,
         located: &dyn Fn(Error) -> Failure,
     ) -> Outcome {
-        let trained = match self.train(screen) {
+        let mut examiner = self.args.examiner(self.recording.model(), data)?;
+        let trained = match self.train(examiner.as_mut(), screen) {
             Ok(trained) => trained,
             Err(error) => {
                 if let Some(words) = self.way_on() {
@@ -276,13 +307,18 @@ impl<'a> Job<'a> {
                 return Err(located(error));
             }
         };
-        self.close(&trained, data, screen)
+        let findings = examiner.map_or_else(Vec::new, |e| e.close(&trained));
+        self.close(&trained, &findings, data, screen)
     }
 
-    fn train(&mut self, screen: &Screen) -> Result<Trained, Error> {
+    fn train(
+        &mut self,
+        examiner: Option<&mut Examiner<'_>>,
+        screen: &Screen,
+    ) -> Result<Trained, Error> {
         let mut progress = Progress::new(screen, self.args.quiet || screen.json);
         let (events, mut failed) = (&mut self.events, None);
-        let trained = self.recording.train(&mut |event| {
+        let trained = self.recording.train_watched(examiner, &mut |event| {
             progress.tell(event);
             let told = events.as_mut().map_or(Ok(()), |e| e.tell(event));
             if let Err(error) = told {
@@ -306,7 +342,13 @@ impl<'a> Job<'a> {
     }
 
     /// Saves, sums up, and gives the exit status.
-    fn close(self, trained: &Trained, data: &Data, screen: &Screen) -> Outcome {
+    fn close(
+        self,
+        trained: &Trained,
+        findings: &[Finding],
+        data: &Data,
+        screen: &Screen,
+    ) -> Outcome {
         let parts = self.parts(trained, &data.parts())?;
         let summary = Summary::new(trained, parts);
         let text = summary.text() + &running_mean(trained);
@@ -324,6 +366,11 @@ impl<'a> Job<'a> {
             document["events"] = json!(events.finish()?.display().to_string());
         }
         document["epochs"] = json!(trained.history());
+        document["findings"] = super::diagnose::documents(findings);
+        if !quiet && !screen.json {
+            let worth = findings.iter().filter(|f| f.severity > Severity::Note);
+            screen.say(&worth.map(super::diagnose::told).collect::<String>());
+        }
         match screen.json {
             true => screen.document(&document)?,
             false => {

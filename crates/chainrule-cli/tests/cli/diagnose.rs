@@ -1,6 +1,6 @@
 //! `diagnose`: logs, curves and their rates, candidates.
 
-use crate::support::Place;
+use crate::support::{Place, repository};
 
 /// Four curves of the exam's kind: too low, good, too high, way too high.
 fn curves(place: &Place) {
@@ -94,6 +94,61 @@ fn wrong_use_is_named() {
     }
     let ran = place.run(&["diagnose", "--about", "all"]);
     assert!(ran.out.contains("overfitting") && ran.status == 0);
+}
+
+#[test]
+fn a_file_is_looked_over_before_anything_is_trained() {
+    let place = crate::training::place();
+    let ran = place.run(&["diagnose", "t.chain"]);
+    assert!(ran.status == 0 && ran.out.contains("nothing trained"), "{ran:?}");
+    assert!(!place.names().contains(&"runs".to_owned()));
+    let linear = repository("examples/exam-linear.chain");
+    let linear = linear.to_str().expect("a path of text");
+    let ran = place.run(&["diagnose", linear]);
+    assert!(ran.out.contains("warning[no_nonlinearity]: 3 layers follow"), "{ran:?}");
+    let ran = place.run(&["diagnose", linear, "--set", "act=relu", "--format", "json"]);
+    assert_eq!((ran.status, &ran.json()[0]["findings"]), (0, &serde_json::json!([])));
+}
+
+#[test]
+fn an_error_of_a_file_is_the_status_and_nothing_is_trained() {
+    let place = crate::training::place();
+    let text = std::fs::read_to_string(place.path().join("t.chain")).expect("the file");
+    let objective =
+        text.lines().find(|l| l.starts_with("minimize")).expect("an objective");
+    place.file("up.chain", text.replace(objective, "minimize −mean(L)"));
+    let ran = place.run(&["diagnose", "up.chain", "--train"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.out.contains("error[gradient_sign_flipped]"), "{}", ran.out);
+    assert!(ran.out.contains("not trained"), "{}", ran.out);
+}
+
+#[test]
+fn a_training_is_looked_into_and_advice_tried_out() {
+    let place = crate::training::place();
+    let args = ["diagnose", "t.chain", "--train", "--prove", "--set", "lr=3e-4"];
+    let ran = place.run(&args);
+    assert!(ran.out.contains("tried: lr_too_low with lr="), "{ran:?}");
+    let json = place.run(&[&args[..], &["--format", "json"]].concat()).json();
+    assert_eq!(json[0]["trained"], true);
+    let proof = &json[0]["proofs"][0];
+    assert!(proof["loss_then"].as_f64() < proof["loss"].as_f64(), "{proof}");
+}
+
+#[test]
+fn training_says_what_it_found_unless_told_not_to() {
+    let place = crate::training::place();
+    let train = |how: &[&str]| {
+        let args =
+            [&["train", "t.chain", "--set", "optimizer=sgd(lr = 0)"], how].concat();
+        place.run(&args)
+    };
+    let broken =
+        place.run(&["train", "t.chain", "--set", "lr=1e-9", "--set", "epochs=3"]);
+    assert!(broken.err.contains("error[not_learning]"), "{broken:?}");
+    let quiet = place.run(&["train", "t.chain", "--set", "lr=1e-9", "--diagnose=off"]);
+    assert!(!quiet.err.contains("not_learning"), "{quiet:?}");
+    assert_eq!(train(&["--diagnose=some"]).status, 2);
 }
 
 /// Two columns of numbers, words, and a target; `shift` is added to the first column.

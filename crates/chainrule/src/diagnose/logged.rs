@@ -47,7 +47,7 @@ fn lowest(curve: &[f64]) -> (usize, f64) {
     all.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, f64::NAN))
 }
 
-fn exploding(run: &Run) -> Option<Finding> {
+pub(super) fn exploding(run: &Run) -> Option<Finding> {
     let (curve, at) =
         (&run.train, |i: usize| format!("{}, epoch {}", run.place, epoch(i)));
     let finding = |place, message, evidence| {
@@ -106,7 +106,7 @@ fn not_learning(run: &Run) -> Option<Finding> {
     })
 }
 
-fn oscillating(run: &Run) -> Option<Finding> {
+pub(super) fn oscillating(run: &Run) -> Option<Finding> {
     let half = &run.train[run.train.len() / 2..];
     if half.len() < 2 * SHORT {
         return None;
@@ -145,7 +145,7 @@ fn fifths(curve: &[f64]) -> Option<(Vec<f64>, f64, f64)> {
     Some((falls, cut(0), cut(5)))
 }
 
-fn too_low(run: &Run) -> Option<Finding> {
+pub(super) fn too_low(run: &Run) -> Option<Finding> {
     let (falls, first, last) = fifths(&run.train)?;
     let (total, sigma) = (first - last, noise(&run.train));
     let even =
@@ -166,7 +166,7 @@ fn too_low(run: &Run) -> Option<Finding> {
     })
 }
 
-fn too_few(run: &Run) -> Option<Finding> {
+pub(super) fn too_few(run: &Run) -> Option<Finding> {
     let (falls, first, last) = fifths(&run.train)?;
     let (total, sigma) = (first - last, noise(&run.train));
     let pays = falls[4] > 0.1 * total && falls[4] > 2.0 * sigma && total > 0.0;

@@ -7,16 +7,26 @@
 //! absent: training, files (but for [`log`]), colours.
 
 pub mod curves;
+pub(crate) mod evidence;
+mod examine;
+mod finished;
 pub mod gap;
 pub mod log;
 mod logged;
+mod prove;
+mod rules;
 pub mod search;
 mod smooth;
 pub mod splits;
 
 use serde::Serialize;
 
+pub use evidence::Evidence;
+pub use examine::{Depth, Examined, Examiner, examine, look_over};
+pub use finished::examine_finished;
 pub use logged::findings;
+pub use prove::{Proof, prove};
+pub use rules::{Kind, RULES, Rule};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,14 +94,16 @@ pub const FINDINGS: &[About] = &[
         id: "lr_too_high",
         title: "the learning rate is too high",
         rule: "the loss falls at once and then stays far above what another run of the same \
-               network reaches, or jumps above its start before it falls",
+               network reaches, or jumps above its start before it falls; in a training: the same with a third or a tenth of the \
+               rate ends with a loss a third lower",
         text: "The first steps are large enough to learn what is easy, and too large for the \
                rest. Try a third to a tenth of the rate, or let it decay.",
     },
     About {
         id: "lr_too_low",
         title: "the learning rate is too low",
-        rule: "the loss falls all the time, evenly, and has lost less than a fifth of its start",
+        rule: "the loss falls all the time, evenly, and has lost less than a fifth of its start; \
+               in a training: three or ten times the rate ends with a loss a third lower, it was still falling, and the answers are not right yet",
         text: "Nothing is wrong but the pace. Three to ten times the rate gets as far in a third \
                to a tenth of the epochs, until steps begin to swing.",
     },
@@ -99,7 +111,8 @@ pub const FINDINGS: &[About] = &[
         id: "too_few_epochs",
         title: "training ended while it still paid",
         rule: "the last fifth of the run brought more than a tenth of the whole fall, and more \
-               than twice its noise",
+               than twice its noise; \
+               in a training: with twice the epochs (five times, if there were few steps) the loss comes 15 % lower",
         text: "More epochs, or a higher rate. The estimate continues the last fifth at the pace \
                at which its falls shrink.",
     },
@@ -107,7 +120,8 @@ pub const FINDINGS: &[About] = &[
         id: "overfitting",
         title: "the network learns its examples by heart",
         rule: "for three epochs or more the validation loss lies above its minimum by more than \
-               three times its noise, while the training loss falls",
+               three times its noise, while the training loss falls; \
+               in a training: three standard errors of the paired difference, row by row, of the last epoch and the best",
         text: "From the minimum on, training makes the network worse on rows that it has not \
                seen. Stop there and keep those weights, or add L2, dropout, or data.",
     },
@@ -147,10 +161,203 @@ pub const FINDINGS: &[About] = &[
         id: "not_learning",
         title: "the loss does not move",
         rule: "over the whole run the loss fell by less than 2 % of its start, and does not fall \
-               at the end either",
+               at the end either; \
+               in a training: the lowest loss is not below 98 % of that of the best constant answer by three standard errors, and no error explains it",
         text: "The network does no better than a constant answer. Either the rate is so high that \
                the first step ended in a dead place, or so low that nothing happens, or nothing \
                that is learned reaches the output.",
+    },
+    About {
+        id: "no_nonlinearity",
+        title: "layers without a non-linearity between them",
+        rule: "two or more products with learned weights follow each other with only sums, \
+               factors, dropout, batch norm or a linear activation between",
+        text: "A linear map of a linear map is linear: the layers together learn what one of \
+               them could, with more weights and a harder path. Put an activation between \
+               them, or keep one.",
+    },
+    About {
+        id: "gradient_sign_flipped",
+        title: "the loss is made large",
+        rule: "the objective holds the mean loss with a negative factor, or the rate is below \
+               0",
+        text: "Gradient descent makes the objective small, and so the loss large: each step \
+               is a step away. Take the sign away.",
+    },
+    About {
+        id: "loss_sum_not_mean",
+        title: "the loss is summed, not averaged",
+        rule: "the objective is eight times the mean loss or more",
+        text: "A sum over rows grows with their number, and so does each step: the rate that \
+               works depends on the batch, and penalties weigh less. Minimise the mean.",
+    },
+    About {
+        id: "softmax_single_unit",
+        title: "softmax over one unit",
+        rule: "the output is softmax, and has one entry",
+        text: "exp(z) / exp(z) is 1: the output is constant, its gradient 0. One unit takes \
+               sigmoid with binary_cross_entropy.",
+    },
+    About {
+        id: "missing_output_activation",
+        title: "classes without probabilities",
+        rule: "the output is a straight line of the last layer while the loss takes \
+               logarithms of it, or while the targets are classes",
+        text: "Scores become probabilities by softmax (one class of several) or sigmoid (yes \
+               or no); the loss has to match.",
+    },
+    About {
+        id: "loss_output_mismatch",
+        title: "loss and output do not belong together",
+        rule: "cross-entropy over outputs that do not sum to 1 by softmax, binary \
+               cross-entropy over outputs outside of 0 to 1, classes given as numbers to a loss for \
+               probabilities, or a loss that the output cannot change",
+        text: "A loss of probabilities needs probabilities: with others its best answer is \
+               not the right one, or its gradient vanishes where the answer is wrong.",
+    },
+    About {
+        id: "loss_mismatch",
+        title: "a loss for another task",
+        rule: "a squared or absolute error over probabilities of classes, binary \
+               cross-entropy over softmax, or a loss of classes on targets that are numbers",
+        text: "It may train, but slowly: the gradient of the pair vanishes where the answer \
+               is sure and wrong. Take the pair that the targets call for.",
+    },
+    About {
+        id: "multilabel_softmax",
+        title: "several labels under softmax",
+        rule: "the output is softmax, and rows of the target have several labels or none",
+        text: "Softmax shares 1 among all labels, so two right ones can have half each at \
+               best. A sigmoid for each label, with binary_cross_entropy, lets each be right.",
+    },
+    About {
+        id: "output_range_mismatch",
+        title: "targets that the output cannot reach",
+        rule: "targets lie outside of the range that the output function has, whatever the \
+               weights",
+        text: "What is out of reach stays wrong: the network pushes its last layer into \
+               saturation. Leave the last layer linear, or scale the targets.",
+    },
+    About {
+        id: "shape_broadcast",
+        title: "one number for several outputs",
+        rule: "a target has several entries, and they are equal in every row",
+        text: "Somewhere a column of numbers met outputs of another shape and was spread over \
+               them. One output for one number, or one-hot targets.",
+    },
+    About {
+        id: "constant_init",
+        title: "weights that start alike",
+        rule: "all weights of a hidden layer have the same value; an error if the gradients \
+               of its units are equal too",
+        text: "Units with equal weights and equal gradients stay equal: the layer has one \
+               unit, however wide it is. Weights are drawn at random to tell units apart.",
+    },
+    About {
+        id: "bad_init_scale",
+        title: "weights that start too small or too large",
+        rule: "the mean square of a layer's first weights is more than ten times off what its \
+               size calls for (1 / in to 2 / in, or Glorot's 2 / (in + out)); the last layer \
+               may be small",
+        text: "Each layer multiplies signals by about √(in · mean square): below 1 they die \
+               out, above they saturate or grow. ~ he for relu, ~ glorot for tanh and sigmoid \
+               keep them.",
+    },
+    About {
+        id: "adam_epsilon_too_small",
+        title: "an ε that protects from nothing",
+        rule: "the optimiser's ε is below 1e-10",
+        text: "Where the running mean of squares is next to 0, the step is the gradient's \
+               rounding divided by its own size. ε keeps such steps small.",
+    },
+    About {
+        id: "unnormalised_inputs",
+        title: "inputs that are not scaled",
+        rule: "a column that is more than a mark has |mean| or deviation above 10, or is a \
+               hundred times as large as the one in the middle",
+        text: "Large columns make the loss steep in their weights and flat in all others: the \
+               largest stable rate is 2 / λ, λ the largest eigenvalue of their second moment. \
+               Standardise.",
+    },
+    About {
+        id: "inputs_too_small",
+        title: "inputs next to 0",
+        rule: "no column lies further from 0, or further apart, than 0.01",
+        text: "The first layer has to grow a hundredfold before it sees anything. \
+               Standardise, or divide by less.",
+    },
+    About {
+        id: "unnormalised_targets",
+        title: "targets that are not scaled",
+        rule: "the targets' deviation is more than 30 times that of the first outputs, and \
+               the output is not bounded",
+        text: "Gradients are as large as the targets, and the last layer has to grow to their \
+               size. Standardise them; predictions are scaled back.",
+    },
+    About {
+        id: "labels_shuffled",
+        title: "targets that do not belong to their inputs",
+        rule: "rows with equal inputs differ in their targets as any two rows do (an F test)",
+        text: "If the inputs said anything, rows with equal inputs would have more similar \
+               targets than others. Rows of inputs and targets have lost each other.",
+    },
+    About {
+        id: "labels_independent",
+        title: "inputs say nothing about the targets",
+        rule: "the network does no better than a constant, and no column, square or product \
+               correlates with the targets beyond chance in so many tests",
+        text: "Nothing to learn is there, or inputs and targets were put side by side in \
+               different orders.",
+    },
+    About {
+        id: "dead_relu",
+        title: "units that never answer",
+        rule: "units of a function without an upper bound have slope 0 on every row in the \
+               last two looks: above 30 % of a layer a note, above 70 % a warning, all an \
+               error if nothing is learned",
+        text: "A unit that is 0 on every row has gradient 0 and stays so. A step that was too \
+               large, a bias that drifted, or narrow layers. Lower the rate, take leaky_relu, \
+               scale the inputs.",
+    },
+    About {
+        id: "vanishing_gradient",
+        title: "the first layers do not learn",
+        rule: "in three looks the first layer's gradient is below a thousandth of the last \
+               one's, and the network does no better than a constant",
+        text: "Each layer multiplies the gradient by its slopes and weights; a product of \
+               many numbers below 1 is next to 0. relu-like functions with ~ he, fewer \
+               layers, batch_norm, a way around layers.",
+    },
+    About {
+        id: "saturation",
+        title: "units on the flat ends",
+        rule: "more than half of rows and units of a layer of a bounded function have a slope \
+               below 1 % of the steepest, in two looks",
+        text: "Where a sigmoid or tanh is flat nothing passes back. Scale the inputs, start \
+               smaller, or take relu.",
+    },
+    About {
+        id: "no_regularisation",
+        title: "nothing holds the weights back",
+        rule: "overfitting was found, and the file has no penalty, no decay, no dropout",
+        text: "With as many weights as rows, the smallest loss is to learn the rows by heart. \
+               A penalty or dropout makes that dear.",
+    },
+    About {
+        id: "over_regularised",
+        title: "the penalty rules",
+        rule: "the penalty is more than half of the objective, or nothing is learned, and the \
+               same training without it ends with a loss a third lower",
+        text: "The weights are held so small that the network cannot fit what is there. A \
+               tenth of the factor.",
+    },
+    About {
+        id: "optimizer_choice",
+        title: "one rate for layers that need several",
+        rule: "plain sgd learns nothing, or slowly, and gradients of layers differ by a \
+               factor of 100",
+        text: "adam and its kin have a rate for each entry; momentum adds up what steps agree \
+               on.",
     },
     About {
         id: "lr_search_poor",

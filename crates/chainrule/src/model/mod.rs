@@ -113,6 +113,17 @@ impl Model {
         Self::read(&text, folder.unwrap_or(Path::new(".")), options)
     }
 
+    /// Reads a file to be diagnosed: its gradients are not held against differences, as numbers
+    /// that overflow are a finding there and no reason to refuse it.
+    ///
+    /// # Errors
+    /// As [`Model::from_file`].
+    pub fn to_diagnose(path: &Path, options: Options) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::read(path, e))?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        Self::read_knowing(&text, folder.unwrap_or(Path::new(".")), options, &|_| true)
+    }
+
     /// Reads equations whose data files are relative to `folder`.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use super::back::{Kept, Run, relative};
 use super::checkpoint::{self, Saver};
 use super::{RunFolder, Setup};
 use crate::data::Parts;
+use crate::diagnose::Examiner;
 use crate::error::Error;
 use crate::model::{Model, Summary, Trained};
 use crate::train::{Checkpoint, Control, Course, Event, Settings, Why};
@@ -120,6 +121,12 @@ impl<'a> Recording<'a> {
         Ok(Self { model, data, folder, from })
     }
 
+    /// What is trained.
+    #[must_use]
+    pub fn model(&self) -> &'a Model {
+        self.model
+    }
+
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &RunFolder {
@@ -134,15 +141,35 @@ impl<'a> Recording<'a> {
         &mut self,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Trained, Error> {
+        self.train_watched(None, on_event)
+    }
+
+    /// The same while somebody looks on; the bits are those of a training that nobody watches.
+    ///
+    /// # Errors
+    /// As [`Recording::train`].
+    pub fn train_watched(
+        &mut self,
+        examiner: Option<&mut Examiner<'_>>,
+        on_event: &mut dyn FnMut(&Event) -> Control,
+    ) -> Result<Trained, Error> {
+        let (mut ear, looker) = match examiner.map(Examiner::senses) {
+            Some((ear, eye)) => (Some(ear), Some(eye)),
+            None => (None, None),
+        };
         let parts = (self.data.train, self.data.watched());
         let recipe = self.data.preparation;
         let from = self.from.take();
         let step = from.as_ref().map(|c| c.state.step);
         let path = self.folder.path().to_owned();
         let mut saver = Saver::new(&path, self.model, step);
-        let course = Course { from, keeper: Some(&mut saver), ..Course::default() };
+        let course =
+            Course { from, keeper: Some(&mut saver), looker, ..Course::default() };
         let (folder, mut failed) = (&mut self.folder, None);
         let mut keep = |event: &Event| {
+            if let Some(ear) = &mut ear {
+                ear.hear(event);
+            }
             if let Event::Epoch(epoch) = event
                 && let Err(error) = folder.record(epoch)
             {

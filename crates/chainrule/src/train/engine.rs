@@ -14,6 +14,7 @@ use chainrule_graph::optimizer;
 use chainrule_graph::shape::Sizes;
 use chainrule_kernels::{Real, Team};
 
+use super::moves::{Move, Weights};
 use super::order::Order;
 use super::score::Tally;
 use super::settings::Settings;
@@ -51,6 +52,8 @@ pub(crate) struct StepAt {
     pub(crate) scale: f64,
     /// The epoch's last step: its gradient is measured even where nothing clips.
     pub(crate) last: bool,
+    /// What the step does to each learned symbol is wanted.
+    pub(crate) look: bool,
 }
 
 /// What the loop needs.
@@ -80,6 +83,10 @@ pub(crate) trait Engine {
     fn set_finite_weights(&mut self);
     /// The equation where the last step first had a value that is no number.
     fn first_nonfinite(&mut self) -> String;
+    /// What the last step did, if it was asked to look.
+    fn moves(&self) -> &[Move];
+    /// All learned numbers as they are now.
+    fn weights(&self) -> Weights;
 }
 
 /// A module with everything known that its plans need.
@@ -89,6 +96,8 @@ pub(crate) struct Planned<'a> {
     pub(crate) team: Arc<Team>,
     /// One-hot symbols that the data holds as an index.
     pub(crate) index: Vec<SymId>,
+    /// The values of all equations are wanted, not of the output alone.
+    pub(crate) watched: bool,
 }
 
 impl<'a> Planned<'a> {
@@ -101,6 +110,7 @@ impl<'a> Planned<'a> {
             sizes,
             team: Arc::new(Team::new(model.options.team())),
             index: index.map(|s| s.id).collect(),
+            watched: false,
         }
     }
 
@@ -113,7 +123,7 @@ impl<'a> Planned<'a> {
     /// The same without data: nothing is an index.
     pub(crate) fn plain(model: &'a Model, sizes: &'a Sizes) -> Self {
         let team = Arc::new(Team::new(model.options.team()));
-        Self { model, sizes, team, index: Vec::new() }
+        Self { model, sizes, team, index: Vec::new(), watched: false }
     }
 
     fn module(&self) -> &'a Module {
@@ -132,13 +142,17 @@ impl<'a> Planned<'a> {
         };
         let x = expand(self.module(), &self.model.derived, form);
         let batch = batch_dim(self.module());
+        // The metric of the training part looks at the output.
+        let mut keep: Vec<NodeId> = x.output.into_iter().collect();
+        if self.watched {
+            keep.extend(x.named.iter().map(|(n, _)| *n));
+        }
         let options = Options {
             sizes: self.sizes.clone(),
             rows,
             index: &self.index,
             batch: batch.as_deref(),
-            // The metric of the training part looks at it.
-            keep: x.output.as_slice(),
+            keep: &keep,
             learned: &[],
         };
         let plan = plan::plan(&x, purpose, &options).map_err(Error::Diagnostics)?;
@@ -187,6 +201,11 @@ impl<T: Real> Meter<T> {
         let norms = planned.module().norms.len() as u32;
         let sites = (0..norms).flat_map(|s| [(s, false), (s, true)]).collect();
         Ok(Self { x, machine, sites })
+    }
+
+    /// What it runs.
+    pub(crate) fn graph(&self) -> &Expanded {
+        &self.x
     }
 
     /// The machine, and the node of its output.
@@ -280,6 +299,7 @@ pub(crate) struct Machines<'d, T: Real> {
     /// What goes from the machine that learns to the one that measures.
     copy: Vec<T>,
     names: Vec<String>,
+    moves: Vec<Move>,
 }
 
 /// A learned symbol, as it is stored.
@@ -334,6 +354,7 @@ impl<'d, T: Real> Machines<'d, T> {
             output: Vec::new(),
             copy: Vec::new(),
             names: module.symbols.iter().map(|s| s.shown.clone()).collect(),
+            moves: Vec::new(),
         })
     }
 
@@ -428,6 +449,7 @@ impl<T: Number> Engine for Machines<'_, T> {
             return None;
         }
         self.learner.output(&mut self.output);
+        let before = at.look.then(|| self.about_to_move());
         let machine = &mut self.learner.machine;
         machine.update(Clock {
             t: at.step as f64,
@@ -436,6 +458,7 @@ impl<T: Number> Engine for Machines<'_, T> {
             lr_scale: at.scale,
         });
         done.lr = machine.argument("lr");
+        self.moves = before.map_or_else(Vec::new, |before| self.moved(before));
         self.stale = true;
         Some(done)
     }
@@ -495,6 +518,14 @@ impl<T: Number> Engine for Machines<'_, T> {
         }
         let node = self.learner.machine.first_nonfinite();
         node.map_or("the objective".into(), |n| equation(&self.learner.x, n, &self.names))
+    }
+
+    fn moves(&self) -> &[Move] {
+        &self.moves
+    }
+
+    fn weights(&self) -> Weights {
+        self.learned_numbers()
     }
 }
 

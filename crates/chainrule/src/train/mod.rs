@@ -11,6 +11,7 @@ mod carried;
 mod engine;
 mod event;
 mod feed;
+mod moves;
 mod order;
 mod score;
 mod settings;
@@ -27,6 +28,7 @@ use engine::{Done, StepAt};
 pub(crate) use engine::{Engine, Machines, Meter, Planned, check_rule, depends_on_total};
 pub use event::{Batch, Begin, Control, End, Epoch, Event, Why};
 pub(crate) use feed::{Fed, Feeds, PartFeeds};
+pub(crate) use moves::{Looker, Move, Weights, rms};
 pub(crate) use order::Order;
 pub use score::Measure;
 pub use settings::{Plateau, Settings};
@@ -60,6 +62,8 @@ pub(crate) struct Course<'a> {
     pub(crate) until: Option<End>,
     /// What other trainings on the same data made of it.
     pub(crate) feeds: Option<&'a PartFeeds>,
+    /// Who looks on at the end of epochs.
+    pub(crate) looker: Option<&'a mut dyn Looker>,
 }
 
 /// Who takes checkpoints, and says when one is wanted.
@@ -131,6 +135,7 @@ struct Run<'a, 'k> {
     /// Seconds of training before this piece of it.
     before: f64,
     keeper: Option<&'k mut dyn Keeper>,
+    looker: Option<&'k mut dyn Looker>,
     until: Option<End>,
     /// Why no rows came.
     failed: Option<Error>,
@@ -154,6 +159,7 @@ impl<'a, 'k> Run<'a, 'k> {
             state,
             going_on,
             keeper: course.keeper,
+            looker: course.looker,
             until: course.until,
             failed: None,
         }
@@ -277,12 +283,14 @@ impl<'a, 'k> Run<'a, 'k> {
         let epoch = self.state.epoch;
         let order = self.order(epoch);
         let total = (self.job.settings.epochs * self.batches()) as u64;
+        let due = self.looker.as_mut().is_some_and(|l| l.due(epoch));
         while self.state.batch < self.batches() {
             let (from, batch) = (self.state.batch * self.batch, self.state.batch + 1);
             let rows = self.batch.min(self.rows - from);
             engine.bring(&order, from, rows).map_err(|e| self.fail(e))?;
             let (step, scale) = (self.state.step + 1, self.state.watch.scale);
-            let at = StepAt { step, epoch, total, scale, last: batch == self.batches() };
+            let last = batch == self.batches();
+            let at = StepAt { step, epoch, total, scale, last, look: last && due };
             let Some(done) = engine.step(&at) else {
                 let equation = engine.first_nonfinite();
                 return Err(Why::NotFinite { equation, epoch, step });
@@ -378,6 +386,9 @@ impl<'a, 'k> Run<'a, 'k> {
         }
         (self.state.epoch, self.state.batch) = (figures.epoch + 1, 0);
         self.state.history.push(figures.clone());
+        if let Some(looker) = &mut self.looker {
+            looker.look(&figures, engine.moves(), &|| engine.weights());
+        }
         ears.tell(&Event::Epoch(figures));
         if verdict.lowered {
             let scale = self.state.watch.scale;

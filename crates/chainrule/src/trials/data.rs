@@ -60,16 +60,34 @@ pub(super) struct Rooms {
     given: Option<Source>,
     tables: Vec<Table>,
     rooms: Vec<Room>,
+    /// The first room is that of every trial.
+    one: bool,
 }
 
 impl Rooms {
     pub(super) fn new(folder: &Path, given: Option<Source>) -> Self {
         let folder = folder.to_owned();
-        Self { folder, given, tables: Vec::new(), rooms: Vec::new() }
+        Self { folder, given, tables: Vec::new(), rooms: Vec::new(), one: false }
+    }
+
+    /// One room with these parts.
+    pub(super) fn of_parts(
+        model: &Model,
+        (train, watched, recipe): (Dataset, Option<Dataset>, Preparation),
+    ) -> Self {
+        let mut rooms = Self::new(model.folder(), None);
+        rooms.room_for(model, None);
+        rooms.one = true;
+        let feeds = PartFeeds::default();
+        let _ = rooms.rooms[0].kept.set(Ok(Kept { train, watched, recipe, feeds }));
+        rooms
     }
 
     /// The room of a trial; a new one where no other trial has the same data.
     pub(super) fn room_for(&mut self, model: &Model, fold: Option<Fold>) -> usize {
+        if self.one {
+            return 0;
+        }
         let (spec, symbols) = (model.module().data.clone(), model.symbols());
         let drawn = spec.as_ref().is_some_and(|s| s.hold_out.is_some());
         let seed = (drawn || fold.is_some()).then_some(model.settings().seed);

@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::data::{Dataset, Fold, Source};
+use crate::data::{Dataset, Fold, Preparation, Source};
 use crate::error::Error;
 use crate::model::{GradientNorm, Model, Trained};
 use crate::train::{Control, Course, Event};
@@ -144,6 +144,15 @@ impl Trials {
         Self::new(base, settings, Some(table.clone()))
     }
 
+    /// Trials on parts that are prepared: those of every trial, whatever its settings ask for.
+    pub(crate) fn of_parts(
+        base: &Model,
+        settings: &[Settings],
+        parts: (Dataset, Option<Dataset>, Preparation),
+    ) -> Self {
+        Self::with(base, settings, Rooms::of_parts(base, parts))
+    }
+
     /// The training of a file as it is, on the rows outside of each of so many folds.
     #[must_use]
     pub fn of_folds(base: &Model, folds: usize) -> Self {
@@ -158,7 +167,10 @@ impl Trials {
     }
 
     fn new(base: &Model, settings: &[Settings], table: Option<Source>) -> Self {
-        let mut rooms = Rooms::new(base.folder(), table);
+        Self::with(base, settings, Rooms::new(base.folder(), table))
+    }
+
+    fn with(base: &Model, settings: &[Settings], mut rooms: Rooms) -> Self {
         let mut known = BTreeSet::from([base.derived().fingerprint.clone()]);
         let mut all = Vec::new();
         for (number, set) in settings.iter().enumerate() {

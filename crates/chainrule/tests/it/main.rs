@@ -6,6 +6,7 @@ mod clock;
 mod common;
 mod curves;
 mod denormals;
+mod diagnosing;
 mod differences;
 mod drawing;
 mod exams;

@@ -3,6 +3,8 @@
 //! In: logs of any program; curves and their rates; a list of learning rates; a finding's name. Out:
 //! findings with their numbers and what to do; status 1 if one of them is an error.
 
+mod files;
+
 use std::path::{Path, PathBuf};
 
 use chainrule::diagnose::curves::{Assigned, assign};
@@ -10,6 +12,7 @@ use chainrule::diagnose::search::{Review, review};
 use chainrule::diagnose::{self, FINDINGS, Finding, Severity, log};
 use serde_json::{Value, json};
 
+use super::Sets;
 use crate::failure::{DONE, FINDINGS as FOUND, Failure, Outcome};
 use crate::report::{clean, style};
 use crate::screen::Screen;
@@ -18,7 +21,9 @@ use crate::table;
 /// What was typed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  chainrule diagnose runs/digits-1                     a finished run
+  chainrule diagnose digits.chain                      the file and its data, nothing trained
+  chainrule diagnose digits.chain --train --prove      a training as well, and advice tried out
+  chainrule diagnose runs/digits-1                     a finished run: its weights on its data
   chainrule diagnose history.json metrics.csv          logs of other programs
   chainrule diagnose --curves a.csv b.csv c.csv --rates 1e-3,1e-1,10
   chainrule diagnose --candidates 0.01,0.16,0.21,0.84,0.94
@@ -31,8 +36,16 @@ A log is a CSV with a column loss or train_loss (and val_loss), the JSON of a Ke
 a TensorBoard event file. Exit status 1 if a finding is an error.")]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {
-    /// Run folders, or logs: CSV, JSON, events.out.tfevents.*
+    /// Files of equations, run folders, or logs: CSV, JSON, events.out.tfevents.*
     logs: Vec<PathBuf>,
+    /// Train the file, look into it on the way, and decide by further trainings
+    #[arg(long, requires = "logs")]
+    train: bool,
+    /// Try out what findings advise, and tell both losses
+    #[arg(long, requires = "train")]
+    prove: bool,
+    #[command(flatten)]
+    set: Sets,
     /// Loss curves of one network, to be assigned to the rates
     #[arg(long, num_args = 1.., value_name = "LOG", requires = "rates")]
     curves: Vec<PathBuf>,
@@ -93,7 +106,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
             super::splits::run(splits, target.as_deref(), screen)
         }
         Args { gap: Some(run), svg, .. } => super::gap::run(run, svg.as_deref(), screen),
-        _ => read_logs(&args.logs, screen),
+        Args { logs, .. } => files::run(logs, args, screen),
     }
 }
 
@@ -102,35 +115,17 @@ pub(super) fn status(findings: &[Finding]) -> u8 {
     if error { FOUND } else { DONE }
 }
 
-fn read_logs(paths: &[PathBuf], screen: &Screen) -> Outcome {
-    let mut runs = Vec::new();
-    for path in paths {
-        runs.extend(log::read(path)?);
-    }
-    let found: Vec<Vec<Finding>> = runs.iter().map(diagnose::findings).collect();
-    let both = || runs.iter().zip(&found);
-    match screen.json {
-        true => {
-            let one = |(run, findings): (&log::Run, &Vec<Finding>)| {
-                json!({
-                    "log": run.place,
-                    "epochs": run.train.len(),
-                    "validation": run.held.len(),
-                    "notes": run.notes,
-                    "findings": documents(findings),
-                })
-            };
-            screen.document(&both().map(one).collect())?;
-        }
-        false => {
-            let texts: Vec<String> = both().map(|(run, f)| story(run, f)).collect();
-            screen.print(&texts.join("\n"))?;
-        }
-    }
-    Ok(status(&found.concat()))
+/// What a log alone shows.
+fn of_log(run: &log::Run) -> Value {
+    json!({
+        "log": run.place,
+        "epochs": run.train.len(),
+        "validation": run.held.len(),
+        "notes": run.notes,
+    })
 }
 
-fn story(run: &log::Run, findings: &[Finding]) -> String {
+fn story(run: &log::Run, findings: &[Finding], whole: bool) -> String {
     let bold = style::STRONG;
     let held = match run.held.len() {
         0 => "no validation loss".to_owned(),
@@ -141,7 +136,8 @@ fn story(run: &log::Run, findings: &[Finding]) -> String {
         format!("{bold}{place}{bold:#}: {} training losses, {held}\n", run.train.len());
     run.notes.iter().for_each(|note| out.push_str(&format!("  note: {}\n", clean(note))));
     if findings.is_empty() {
-        out.push_str("  nothing to report, as far as a log can tell\n");
+        let far = if whole { "" } else { ", as far as a log can tell" };
+        out.push_str(&format!("  nothing to report{far}\n"));
     }
     findings.iter().for_each(|f| out.push_str(&told(f)));
     out

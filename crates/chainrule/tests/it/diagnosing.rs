@@ -1,0 +1,222 @@
+//! Diagnosis of files, rows and trainings: each finding where its cause was put in on purpose, and
+//! none where it was not.
+
+use chainrule::data::{Parts, Prepared};
+use chainrule::diagnose::{Depth, Examiner, Finding, Severity, examine, look_over};
+use chainrule::train::Control;
+use chainrule::{Model, Options, table};
+
+use crate::common::Draw;
+
+fn parts(p: &Prepared) -> Parts<'_> {
+    Parts {
+        preparation: &p.preparation,
+        report: &p.report,
+        train: (&p.train).into(),
+        held_out: p.held_out.as_ref().map(Into::into),
+        validate: None,
+        test: None,
+        files: &[],
+        caching: None,
+    }
+}
+
+fn words(found: &[Finding], least: Severity) -> Vec<&'static str> {
+    found.iter().filter(|f| f.severity >= least).map(|f| f.id).collect()
+}
+
+/// A network of one hidden layer; lines that differ are put in place of its own.
+fn network(target: &str, hidden: &str, output: &str, loss: &str, rest: &str) -> String {
+    format!(
+        "input x : D\ntarget y : {target}\nparam W1 : H×D ~ he, b1 : H = 0\n\
+         param W2 : K×H ~ glorot, b2 : K = 0\nwhere H = 16, D = 2\n\
+         a = {hidden}\nz = W2 a + b2\nŷ = {output}\nL = {loss}\nminimize {rest}"
+    )
+}
+
+fn of_file(text: &str) -> Vec<&'static str> {
+    let model = Model::parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+    words(&look_over(&model, None).expect("it is looked over"), Severity::Note)
+}
+
+const MEAN: &str = "mean(L)";
+
+#[test]
+fn what_the_equations_show_is_said_without_any_data() {
+    let relu = "relu(W1 x + b1)";
+    let of = |target, hidden, output, loss, rest| {
+        let text = network(target, hidden, output, loss, rest);
+        let one = target.starts_with('1');
+        of_file(&if one {
+            text.replace("K×H", "1×H").replace("b2 : K", "b2 : 1")
+        } else {
+            text
+        })
+    };
+    let none: [&str; 0] = [];
+    let softmax = "softmax(z)";
+    assert_eq!(of("K one-hot", relu, softmax, "cross_entropy(y, ŷ)", MEAN), none);
+    assert_eq!(of("1", relu, "z", "half_mse(y, ŷ)", MEAN), none);
+    for (found, id) in [
+        (
+            of("K one-hot", "W1 x + b1", softmax, "cross_entropy(y, ŷ)", MEAN),
+            "no_nonlinearity",
+        ),
+        (of("1 binary", relu, softmax, "bce(y, ŷ)", MEAN), "softmax_single_unit"),
+        (of("K one-hot", relu, "z", "half_mse(y, ŷ)", MEAN), "missing_output_activation"),
+        (
+            of("1 binary", relu, "identity(z)", "bce(y, min(max(ŷ, 1e-7), 1))", MEAN),
+            "missing_output_activation",
+        ),
+        (
+            of("K one-hot", relu, "sigmoid(z)", "cross_entropy(y, ŷ)", MEAN),
+            "loss_output_mismatch",
+        ),
+        (
+            of("1 binary", relu, "tanh(z)", "bce(y, min(max(ŷ, 1e-7), 1))", MEAN),
+            "loss_output_mismatch",
+        ),
+        (
+            of("1", relu, "sigmoid(z)", "cross_entropy(y, ŷ / sum(ŷ))", MEAN),
+            "loss_output_mismatch",
+        ),
+        (of("K one-hot", relu, softmax, "half_mse(y, ŷ)", MEAN), "loss_mismatch"),
+        (of("K one-hot", relu, softmax, "bce(y, ŷ)", MEAN), "loss_mismatch"),
+        (
+            of("K multi-hot", relu, softmax, "cross_entropy(y, ŷ)", MEAN),
+            "multilabel_softmax",
+        ),
+        (of("1", relu, "z", "half_mse(y, ŷ)", "−mean(L)"), "gradient_sign_flipped"),
+        (of("1", relu, "z", "half_mse(y, ŷ)", "32 mean(L)"), "loss_sum_not_mean"),
+    ] {
+        assert!(found.contains(&id), "{id}: {found:?}");
+    }
+    let start = |how: &str| {
+        of_file(&network("K", relu, "z", "half_mse(y, ŷ)", MEAN).replace("~ he", how))
+    };
+    assert!(start("= 0.01").contains(&"constant_init"));
+    assert!(start("~ normal(0, 50)").contains(&"bad_init_scale"));
+    let train = "mean(L)\ntrain: adam(ε = 1e-14)";
+    assert!(
+        of("1", relu, "z", "half_mse(y, ŷ)", train).contains(&"adam_epsilon_too_small")
+    );
+}
+
+/// Rows with two inputs and one target.
+struct Rows {
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+fn rows(n: usize, target: impl Fn(f64, f64, f64) -> f64) -> Rows {
+    let mut draw = Draw(11);
+    let mut out = Rows { x: Vec::new(), y: Vec::new() };
+    for _ in 0..n {
+        let (a, b, noise) = (draw.value(), draw.value(), draw.value());
+        out.x.extend([a, b]);
+        out.y.push(target(a, b, noise));
+    }
+    out
+}
+
+fn prepared(text: &str, rows: &Rows) -> (Model, Prepared) {
+    let model = Model::parse_with(text, Options::default().threads(1)).expect("it reads");
+    let data = table(&[("x", 2, &rows.x), ("y", 1, &rows.y)]).expect("a table");
+    let prepared = model.prepare(&data).expect("it is prepared");
+    (model, prepared)
+}
+
+const REGRESSION: &str = "input x : D\ntarget y : 1\nparam W1 : H×D ~ he, b1 : H = 0\n\
+    param W2 : 1×H ~ glorot, b2 : 1 = 0\nwhere H = 16\na = relu(W1 x + b1)\nŷ = W2 a + b2\n\
+    L = half_mse(y, ŷ)\nminimize mean(L)\ntrain: adam(lr = 0.01), batch 32, epochs 60, seed 1";
+
+#[test]
+fn rows_show_what_is_not_scaled_or_out_of_reach() {
+    let of = |text: &str, rows: &Rows| {
+        let (model, p) = prepared(text, rows);
+        words(
+            &look_over(&model, Some(parts(&p))).expect("looked over"),
+            Severity::Warning,
+        )
+    };
+    let good = rows(200, |a, b, _| a * b);
+    assert!(of(REGRESSION, &good).is_empty());
+    let scaled = |by: f64, plus: f64| Rows {
+        x: good.x.iter().map(|v| v * by + plus).collect(),
+        y: good.y.clone(),
+    };
+    assert_eq!(of(REGRESSION, &scaled(1.0, 60.0)), ["unnormalised_inputs"]);
+    assert_eq!(of(REGRESSION, &scaled(1e-4, 0.0)), ["inputs_too_small"]);
+    let far = rows(200, |a, _, _| 1000.0 * a);
+    assert_eq!(of(REGRESSION, &far), ["unnormalised_targets"]);
+    let squashed = REGRESSION.replace("ŷ = W2 a + b2", "ŷ = sigmoid(W2 a + b2)");
+    assert!(of(&squashed, &far).contains(&"output_range_mismatch"));
+    // Equal inputs, and targets of their own.
+    let mut draw = Draw(5);
+    let again =
+        Rows { x: good.x[..100].repeat(10), y: (0..500).map(|_| draw.value()).collect() };
+    assert_eq!(of(REGRESSION, &again), ["labels_shuffled"]);
+    let kept = Rows { x: good.x[..100].repeat(10), y: good.y[..50].repeat(10) };
+    assert!(of(REGRESSION, &kept).is_empty());
+}
+
+fn trained(text: &str, rows: &Rows) -> Vec<Finding> {
+    let (model, p) = prepared(text, rows);
+    let seen = examine(&model, parts(&p), &mut |_| Control::Continue);
+    seen.expect("it is examined").findings
+}
+
+#[test]
+fn a_network_that_learns_has_no_error() {
+    let found = trained(REGRESSION, &rows(400, |a, b, noise| a * b + 0.1 * noise));
+    assert!(words(&found, Severity::Warning).is_empty(), "{found:?}");
+}
+
+#[test]
+fn trainings_that_fail_are_told_with_their_cause() {
+    let good = rows(300, |a, b, _| a * b);
+    let of = |from: &str, to: &str| {
+        let found = trained(&REGRESSION.replace(from, to), &good);
+        words(&found, Severity::Warning)
+    };
+    let adam = "adam(lr = 0.01)";
+    assert!(of(adam, "sgd(lr = 1e6)").contains(&"exploding"));
+    assert!(of(adam, "adam(lr = 1e-5)").contains(&"lr_too_low"));
+    assert!(of(adam, "adam(lr = 3)").contains(&"lr_too_high"));
+    assert!(of("b1 : H = 0", "b1 : H = −100").contains(&"dead_relu"));
+    assert!(of("batch 32, epochs 60", "batch 128, epochs 2").contains(&"too_few_epochs"));
+    assert!(of("mean(L)", "mean(L) + ‖W1, W2‖²").contains(&"over_regularised"));
+    let chance = trained(REGRESSION, &rows(400, |_, _, noise| noise));
+    let said = words(&chance, Severity::Warning);
+    assert!(
+        said.contains(&"labels_independent") || said.contains(&"not_learning"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn gradients_that_vanish_are_told() {
+    let deep = "input x : D\ntarget y : 1\nparam W1 : H×D ~ glorot, b1 : H = 0\n\
+        param W_l : H×H ~ glorot, b_l : H = 0 for l = 2..N\nparam V : 1×H ~ glorot, c : 1 = 0\n\
+        where H = 5, N = 9\na_1 = sigmoid(W1 x + b1)\n\
+        for l = 2..N: a_l = sigmoid(W_l a_{l-1} + b_l)\nŷ = V a_N + c\nL = half_mse(y, ŷ)\n\
+        minimize mean(L)\ntrain: sgd(lr = 0.01), batch 32, epochs 20, seed 1";
+    let deep = deep.replace("W1 x + b1", "U x + b1").replace("param W1", "param U");
+    let found = trained(&deep, &rows(300, |a, b, _| a * b));
+    assert!(
+        words(&found, Severity::Warning).contains(&"vanishing_gradient"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn who_looks_on_changes_no_bit() {
+    let (model, p) = prepared(REGRESSION, &rows(200, |a, b, _| a * b));
+    let alone =
+        model.fit_prepared(&p.train, None, &p.preparation, &mut |_| Control::Continue);
+    let seen = examine(&model, parts(&p), &mut |_| Control::Continue).expect("examined");
+    let (alone, seen) = (alone.expect("trained"), seen.trained.expect("trained"));
+    assert_eq!(alone.tensors(), seen.tensors());
+    let cheap = Examiner::new(&model, parts(&p), Depth::Cheap).expect("an examiner");
+    assert!(cheap.close(&alone).iter().all(|f| f.severity < Severity::Error));
+}
