@@ -19,7 +19,7 @@ BENCH_VENV := bench/.venv
 BENCH_PACKAGES := bench/requirements.txt
 ARGS ?=
 
-.PHONY: help test fuzz fmt fmt-check lint docs bench
+.PHONY: help test pdf fuzz fmt fmt-check lint docs bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ else
 endif
 	$(CARGO) test --workspace $(FEATURES) --doc
 	@echo "make test: all passed"
+
+# Three hundred crates more; apart from the rest, so that nobody waits for them who needs no PDF.
+PDF := -p chainrule -p chainrule-cli --features chainrule/pdf,chainrule-cli/pdf
+pdf: ## tests of a build that writes PDF; builds Typst, some minutes the first time
+	$(CARGO) test $(PDF) --test it --test cli pdf
 
 # Each target for so long, one after the other; TARGET=csv runs one of them.
 SECONDS ?= 60

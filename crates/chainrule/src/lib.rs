@@ -15,6 +15,7 @@ pub mod mark;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+mod pdf;
 pub mod plan;
 pub mod run;
 pub mod runs;

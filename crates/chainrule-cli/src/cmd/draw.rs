@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chainrule::draw::{Drawing, Measure, draw, svg, text};
+use chainrule::draw::{Drawing, Measure, draw, sketch, svg, text};
 use chainrule::graph::module::Module;
 use serde_json::{Value, json};
 
@@ -36,21 +36,36 @@ pub(crate) struct Args {
     set: Sets,
 }
 
+/// What is said where a picture has no shapes.
+const UNDECLARED: &str =
+    "note: drawn without shapes, as no line declares the names (param W : H×D)\n";
+
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let source = Source::read(&args.file)?;
     let loaded = source.load(&args.set)?;
-    let Some(module) = loaded.module else {
-        return Err(Failure::Findings(Box::new(source), loaded.diagnostics, USAGE));
-    };
-    if module.equations.is_empty() && module.objective.is_none() {
+    let empty = |m: &Module| m.equations.is_empty() && m.objective.is_none();
+    if loaded.module.as_ref().is_some_and(empty) {
         let words = format!("{}: there is no equation to draw", source.name());
         return Err(Failure::Usage(words));
     }
-    let pixels = || draw(&module, &source.text, Measure::PIXELS);
+    let measure = match args.output.is_none() && !screen.json {
+        true => Measure::CELLS,
+        false => Measure::PIXELS,
+    };
+    let drawn = match &loaded.module {
+        Some(module) => Some(draw(module, &source.text, measure)),
+        None => sketch(&source.text, measure),
+    };
+    let Some(drawing) = drawn else {
+        return Err(Failure::Findings(Box::new(source), loaded.diagnostics, USAGE));
+    };
+    if loaded.module.is_none() {
+        screen.say(UNDECLARED);
+    }
     match &args.output {
-        Some(path) => write(path, &pixels(), &source.name())?,
-        None if screen.json => screen.document(&document(&pixels()))?,
-        None => screen.print(&in_cells(&module, &source, args.width)?)?,
+        Some(path) => write(path, &drawing, &source.name())?,
+        None if screen.json => screen.document(&document(&drawing))?,
+        None => screen.print(&in_cells(&drawing, &source, args.width)?)?,
     }
     Ok(DONE)
 }
@@ -80,8 +95,7 @@ fn png(_: &str) -> Result<Vec<u8>, Failure> {
     Err(Failure::Usage(words.to_owned()))
 }
 
-fn in_cells(m: &Module, source: &Source, width: u32) -> Result<String, Failure> {
-    let drawing = draw(m, &source.text, Measure::CELLS);
+fn in_cells(drawing: &Drawing, source: &Source, width: u32) -> Result<String, Failure> {
     if drawing.width > width as i32 {
         let words = format!(
             "{}: the picture is {} columns wide, more than {width}; write it to a file: -o net.svg",
@@ -90,7 +104,7 @@ fn in_cells(m: &Module, source: &Source, width: u32) -> Result<String, Failure> 
         );
         return Err(Failure::Usage(words));
     }
-    Ok(report::clean(&text(&drawing)))
+    Ok(report::clean(&text(drawing)))
 }
 
 /// Boxes, lines and labels with their places in pixels.

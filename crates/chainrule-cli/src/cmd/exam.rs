@@ -1,14 +1,15 @@
 //! `chainrule exam FILE --variants N`: the worked example of a file with other numbers.
 //!
-//! In: a file with values. Out: a folder with question and solution sheets (LaTeX, HTML), a quiz in
-//! Moodle's XML, and each variant as a file of its own with its worked solution.
+//! In: a file with values. Out: a folder with question and solution sheets in the formats asked for, a
+//! quiz in Moodle's XML, and each variant as a file of its own with its worked solution.
 
 use std::path::PathBuf;
 
-use chainrule::exam::{Exam, Plan, Variant, exam, html, latex, moodle};
+use chainrule::exam::{Exam, Plan, SHEETS, Sheet, exam, moodle};
 use chainrule::explain::AskOptions;
 use chainrule::explain::write::{Look, writer};
 use chainrule::{Error, Options};
+use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure, Outcome, USAGE};
@@ -22,10 +23,11 @@ use crate::writing;
 #[command(after_help = "Examples:
   chainrule exam exam-part3.chain --variants 4 --seed 1
   chainrule exam exam-part3.chain --ask h3 --ask MSE --ask \"w21'\" -o sheets
+  chainrule exam exam-part3.chain --to pdf,html      in a build with `--features pdf`
 
 The folder gets questions.tex, solutions.tex, questions.html, solutions.html, moodle.xml, and
 variant-1.chain, variant-2.chain, … for `chainrule explain` and `chainrule mark`, each with every
-step in variant-1-solution.html and .tex.")]
+step in variant-1-solution.html and .tex; other formats are named with --to.")]
 pub(crate) struct Args {
     /// The file of equations, with values (x := …)
     file: PathBuf,
@@ -49,6 +51,11 @@ pub(crate) struct Args {
     /// The heading of the sheets [default: the name of the file]
     #[arg(long, value_name = "TEXT")]
     title: Option<String>,
+    /// Formats of the sheets: latex, html, typst, pdf
+    #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "latex,html")]
+    #[arg(value_parser = PossibleValuesParser::new(SHEETS.iter().map(|s| s.name)))]
+    #[arg(hide_possible_values = true)]
+    to: Vec<String>,
     /// The folder [default: the name of the file with -exam]
     #[arg(short, long = "output", value_name = "FOLDER")]
     output: Option<PathBuf>,
@@ -65,11 +72,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     };
     let made = exam(&source.text, &Options::default(), &how, &plan)
         .map_err(Failure::about(&source, USAGE))?;
+    let files = args.files(&made)?;
     let folder = args.folder();
     let failed = |source| Error::Write { path: folder.clone(), source };
     std::fs::create_dir_all(&folder).map_err(failed)?;
-    for (name, text) in files(&made, &args.title()) {
-        writing::whole(&folder.join(name), text, true)?;
+    for (name, content) in files {
+        writing::whole(&folder.join(name), content, true)?;
     }
     match screen.json {
         true => screen.document(&document(&made, &folder.display().to_string()))?,
@@ -94,30 +102,38 @@ impl Args {
             .clone()
             .unwrap_or_else(|| PathBuf::from(format!("{}-exam", self.stem())))
     }
-}
 
-/// Names and contents.
-fn files(made: &Exam, title: &str) -> Vec<(String, String)> {
-    let mut out = vec![
-        ("questions.tex".to_owned(), latex(made, title, false)),
-        ("solutions.tex".to_owned(), latex(made, title, true)),
-        ("questions.html".to_owned(), html(made, title, false)),
-        ("solutions.html".to_owned(), html(made, title, true)),
-        ("moodle.xml".to_owned(), moodle(made, title)),
-    ];
-    let variants = made.variants.iter().enumerate();
-    out.extend(variants.flat_map(|(k, v)| variant(k + 1, v)));
-    out
-}
-
-/// A variant as a file, and its worked solution.
-fn variant(k: usize, v: &Variant) -> Vec<(String, String)> {
-    let mut out = vec![(format!("variant-{k}.chain"), v.text.clone())];
-    for writer in ["latex-document", "html"].into_iter().filter_map(writer) {
-        let name = format!("variant-{k}-solution.{}", writer.extension);
-        out.push((name, (writer.write)(&v.solution, &Look::default())));
+    /// Names and contents.
+    fn files(&self, made: &Exam) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let title = self.title();
+        let mut out = vec![("moodle.xml".to_owned(), moodle(made, &title).into_bytes())];
+        for (k, v) in made.variants.iter().enumerate() {
+            out.push((format!("variant-{}.chain", k + 1), v.text.clone().into_bytes()));
+        }
+        for sheet in SHEETS.iter().filter(|s| self.to.iter().any(|t| t == s.name)) {
+            out.extend(sheets(sheet, made, &title)?);
+        }
+        Ok(out)
     }
-    out
+}
+
+/// Questions, solutions and every step of each variant in one format.
+fn sheets(
+    sheet: &Sheet,
+    made: &Exam,
+    title: &str,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let ending = sheet.extension;
+    let mut out = Vec::new();
+    for (name, solutions) in [("questions", false), ("solutions", true)] {
+        out.push((format!("{name}.{ending}"), sheet.bytes(made, title, solutions)?));
+    }
+    let Some(writer) = writer(sheet.solution) else { return Ok(out) };
+    for (k, v) in made.variants.iter().enumerate() {
+        let steps = writer.bytes(&v.solution, &Look::default())?;
+        out.push((format!("variant-{}-solution.{ending}", k + 1), steps));
+    }
+    Ok(out)
 }
 
 fn document(made: &Exam, folder: &str) -> Value {

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use chainrule::explain::tree::Level;
+use chainrule::explain::tree::{Explanation, Level};
 use chainrule::explain::write::{Look, WRITERS, Writer, tree_json, writer};
 use chainrule::explain::{
     Answer, Answered, AskOptions, Report, Side, SolutionOptions, ask, explain, with_rows,
@@ -194,7 +194,7 @@ fn solved(
             screen.say(&report::draw::one(&source.text, note));
         }
         let writer = writer.unwrap_or(&WRITERS[0]);
-        args.put(&(writer.write)(&solution, &args.look()), screen)?;
+        args.put(writer, &solution, screen)?;
     }
     Ok(if has_errors(&noticed) { FINDINGS } else { DONE })
 }
@@ -232,9 +232,22 @@ impl Args {
     }
 
     /// The solution to its place.
-    fn put(&self, text: &str, screen: &Screen) -> Result<(), Failure> {
-        let Some(path) = &self.output else { return screen.print(text) };
-        crate::writing::whole(path, text, self.force)?;
+    fn put(
+        &self,
+        writer: &Writer,
+        solution: &Explanation,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let look = self.look();
+        let Some(path) = &self.output else {
+            if !writer.is_text() {
+                let words =
+                    format!("--to {} goes to a file: -o solution.pdf", writer.name);
+                return Err(Failure::Usage(words));
+            }
+            return screen.print(&(writer.write)(solution, &look));
+        };
+        crate::writing::whole(path, writer.bytes(solution, &look)?, self.force)?;
         screen.print(&format!("{}\n", report::clean(&path.display().to_string())))
     }
 

@@ -18,6 +18,29 @@ fn a_small_network_is_drawn_in_the_terminal_and_as_svg() {
     assert_eq!(place.names(), ["a.chain", "a.svg"]);
 }
 
+/// Equations alone, as on a blackboard: no shapes, and that is said. A slip in a declared file is an error.
+#[test]
+fn bare_equations_are_drawn_without_shapes() {
+    let place = Place::new();
+    place.file("a.chain", "h = relu(W1 x + b1)\nŷ = softmax(W2 h + b2)\n");
+    let ran = place.run(&["draw", "a.chain", "--format", "json"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("drawn without shapes"), "{}", ran.err);
+    let json = ran.json();
+    let boxes = json["boxes"].as_array().expect("boxes");
+    let names: Vec<&str> = boxes.iter().filter_map(|b| b["name"].as_str()).collect();
+    assert_eq!(names, ["x", "h", "ŷ"]);
+    assert_eq!(boxes[1]["lines"][1], "W1, b1");
+    assert_eq!(json["labels"].as_array().map(Vec::len), Some(0));
+    assert_eq!(json["lines"].as_array().map(Vec::len), Some(2));
+    let seen = place.run(&["draw", "a.chain"]);
+    assert!(seen.out.contains("softmax(W2 h + b2)"), "{}", seen.out);
+    place.file("b.chain", "x := [1; 2]\nh = relu(W1 x)\n");
+    let slip = place.run(&["draw", "b.chain"]);
+    assert_eq!(slip.status, 2);
+    assert!(slip.err.contains("`W1` is not known"), "{}", slip.err);
+}
+
 #[test]
 fn what_cannot_be_drawn_says_the_way_out() {
     let place = Place::new();

@@ -37,6 +37,30 @@ fn an_exam_is_a_folder_of_sheets_and_files() {
     assert_eq!(json["variants"][0]["items"][0]["ask"], "L");
 }
 
+/// Only the formats that are asked for; a build without PDF says the way out and leaves no folder.
+#[test]
+fn sheets_come_in_the_formats_asked_for_pdf_among_them() {
+    let place = Place::new();
+    place.file("a.chain", FILE);
+    let ran = place.run(&["exam", "a.chain", "--variants", "1", "--to", "typst"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let sheet = std::fs::read_to_string(place.path().join("a-exam/solutions.typ"));
+    assert!(sheet.expect("a sheet").contains("= Variant 1, solutions"));
+    assert!(!place.path().join("a-exam/solutions.tex").exists());
+    let ran = place.run(&["exam", "a.chain", "--to", "pdf,html", "-o", "sheets"]);
+    if cfg!(feature = "pdf") {
+        assert_eq!(ran.status, 0, "{ran:?}");
+        let pdf = std::fs::read(place.path().join("sheets/variant-2-solution.pdf"));
+        assert!(pdf.expect("pages").starts_with(b"%PDF"));
+    } else {
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.err.contains("--features pdf"), "{}", ran.err);
+        assert_eq!(place.names(), ["a-exam", "a.chain"]);
+    }
+    let ran = place.run(&["exam", "a.chain", "--to", "word"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+}
+
 #[test]
 fn a_file_without_values_is_refused() {
     let place = Place::new();

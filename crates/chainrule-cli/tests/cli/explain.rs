@@ -269,3 +269,23 @@ fn an_updated_parameter_is_told_as_its_update() {
     assert!(ask(&[]).contains("w' = w − 1/2 w"), "{}", ask(&[]));
     assert!(!ask(&["--steps", "3"]).contains("w' = w"), "{}", ask(&["--steps", "3"]));
 }
+
+/// Pages go to a file; a build without them says how to get one.
+#[test]
+fn a_pdf_goes_to_a_file_or_is_refused_aloud() {
+    let place = Place::new();
+    place.file("a.chain", "w := [1; 2]\nL = 1/2 ‖w‖²\ntrainable: w\n");
+    let printed = place.run(&["explain", "a.chain", "--to", "pdf"]);
+    assert_eq!((printed.status, printed.out.as_str()), (2, ""), "{printed:?}");
+    assert!(printed.err.contains("-o solution.pdf"), "{}", printed.err);
+    let ran = place.run(&["explain", "a.chain", "-o", "a.pdf"]);
+    if cfg!(feature = "pdf") {
+        assert_eq!((ran.status, ran.out.as_str()), (0, "a.pdf\n"), "{ran:?}");
+        let pdf = std::fs::read(place.path().join("a.pdf")).expect("pages");
+        assert!(pdf.starts_with(b"%PDF"));
+    } else {
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.err.contains("--features pdf"), "{}", ran.err);
+        assert_eq!(place.names(), ["a.chain"]);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod product;
 mod rules;
+mod slip;
 mod stable;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ use crate::grad::Context;
 use crate::graph::{Binary, Graph, NodeId, Op, SymId, Unary};
 
 pub use rules::{RULES, Rule, Stage};
+#[cfg(debug_assertions)]
+pub use slip::with_broken;
 
 /// What is known about symbols and what must stay.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +124,7 @@ impl Simplifier<'_, '_> {
                     continue;
                 }
                 if let Some(n) = (rule.apply)(self, op, args, span) {
+                    let n = self.given(n, rule.name);
                     self.log.push((n, rule.name));
                     self.depth -= 1;
                     return n;

@@ -261,19 +261,10 @@ fn name(key: &str) -> String {
     if key == "…" {
         return "\\dots".to_string();
     }
-    let (key, mark) = match key.split_once('^') {
-        Some((k, m)) => (k, format!("^{{{}}}", m.trim_matches(['{', '}']))),
-        None => (key, String::new()),
-    };
-    let (letters, sub) = match key.split_once('_') {
-        Some((l, s)) => (l, s.trim_matches(['{', '}']).to_string()),
-        None => {
-            let cut = key.find(|c: char| c.is_ascii_digit()).unwrap_or(key.len());
-            (&key[..cut], key[cut..].to_string())
-        }
-    };
+    let (letters, sub, mark) = super::parts(key);
     let letters = stem(letters);
-    let sub = if sub.is_empty() { String::new() } else { format!("_{{{}}}", stem(&sub)) };
+    let sub = if sub.is_empty() { String::new() } else { format!("_{{{}}}", stem(sub)) };
+    let mark = if mark.is_empty() { String::new() } else { format!("^{{{mark}}}") };
     format!("{letters}{sub}{mark}")
 }
 

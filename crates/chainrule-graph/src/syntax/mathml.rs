@@ -7,7 +7,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::ast::{Arg, BinaryOp, Expr, ExprKind, Index};
-use super::{indexed, partial};
+use super::{indexed, partial, parts};
 
 /// An expression as the content of a `<math>` element.
 #[must_use]
@@ -221,17 +221,7 @@ fn name(key: &str) -> String {
         let side = |e: &Expr| row(&format!("{}{}", mo("∂"), inner(e)));
         return format!("<mfrac>{}{}</mfrac>", side(&top), side(&by));
     }
-    let (key, mark) = match key.split_once('^') {
-        Some((k, m)) => (k, m.trim_matches(['{', '}'])),
-        None => (key, ""),
-    };
-    let (letters, sub) = match key.split_once('_') {
-        Some((l, s)) => (l, s.trim_matches(['{', '}'])),
-        None => {
-            let cut = key.find(|c: char| c.is_ascii_digit()).unwrap_or(key.len());
-            key.split_at(cut)
-        }
-    };
+    let (letters, sub, mark) = parts(key);
     let stem = stem(letters);
     match (sub.is_empty(), mark.is_empty()) {
         (true, true) => stem,

@@ -43,6 +43,7 @@ mod statements;
 mod tests;
 mod token;
 mod train;
+pub mod typst;
 
 use crate::diag::{Code, Diagnostic, Span};
 use crate::limits::TEXT;
@@ -116,6 +117,18 @@ pub fn partial(key: &str) -> Option<(ast::Expr, ast::Expr)> {
 /// Whether a name is written with an index of its own, as `W1` is.
 pub(crate) fn indexed(key: &str) -> bool {
     key.contains('_') || key.chars().any(|c| c.is_ascii_digit())
+}
+
+/// The parts of a canonical name: its letters, its index, its layer mark (without `^`).
+pub(crate) fn parts(key: &str) -> (&str, &str, &str) {
+    fn inside(t: &str) -> &str {
+        t.trim_matches(['{', '}'])
+    }
+    let (key, mark) = key.split_once('^').unwrap_or((key, ""));
+    let (letters, sub) = key.split_once('_').unwrap_or_else(|| {
+        key.split_at(key.find(|c: char| c.is_ascii_digit()).unwrap_or(key.len()))
+    });
+    (letters, inside(sub), inside(mark))
 }
 
 /// Reads the call of an optimiser as the `train:` line is read: a name before a bracket is a call.

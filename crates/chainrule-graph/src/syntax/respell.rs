@@ -130,6 +130,8 @@ struct Writer<'a> {
 enum Last {
     Number,
     Name,
+    /// A power in ASCII, whose number would go on.
+    Power,
     Other,
 }
 
@@ -224,6 +226,7 @@ impl<'a> Writer<'a> {
                 let wordy =
                     number || matches!(tok, Tok::Name(_)) || b.is_ascii_alphabetic();
                 self.last == Last::Number && number
+                    || self.last == Last::Power && wordy
                     || self.last == Last::Name
                         && wordy
                         && letter(b)
@@ -242,8 +245,7 @@ impl<'a> Writer<'a> {
             self.last = match tok {
                 Tok::Number(..) => Last::Number,
                 Tok::Name(_) => Last::Name,
-                // A power in ASCII ends in a number, too.
-                _ if word.ends_with(|c: char| c.is_ascii_digit()) => Last::Number,
+                _ if word.ends_with(|c: char| c.is_ascii_digit()) => Last::Power,
                 _ if word_sign => Last::Name,
                 _ => Last::Other,
             };

@@ -93,8 +93,9 @@ fn a_shape_goes_on_behind_the_end_of_its_line() {
 
 #[test]
 fn a_number_behind_a_power_stays_apart() {
-    let text = "n = ‖w‖²2 w\n";
-    assert_eq!(to(text, Spelling::Ascii), "n = ||w||^2 2 w\n");
+    let text = "n = ‖w‖²2 w\nm = n⁻¹x(w)\n";
+    let ascii = "n = ||w||^2 2 w\nm = n^-1 x(w)\n";
+    assert_eq!(to(text, Spelling::Ascii), ascii);
     round_trip(text);
 }
 

@@ -9,6 +9,7 @@ mod network;
 mod place;
 #[cfg(feature = "png")]
 mod png;
+mod sketch;
 mod svg;
 mod text;
 
@@ -141,6 +142,13 @@ impl Measure {
 #[must_use]
 pub fn draw(m: &Module, source: &str, measure: Measure) -> Drawing {
     place::place(network::network(m, source), measure)
+}
+
+/// The picture of bare equations, whose names nothing declares: without shapes. `None` where a
+/// line cannot be read or is no equation.
+#[must_use]
+pub fn sketch(source: &str, measure: Measure) -> Option<Drawing> {
+    sketch::sketch(source).map(|parts| place::place(parts, measure))
 }
 
 /// Columns that a text takes: marks above a letter take none.

@@ -190,7 +190,7 @@ impl Parts<'_> {
 }
 
 /// At most so many signs.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     if columns(text) as usize <= WIDEST {
         return text.to_owned();
     }

@@ -375,7 +375,8 @@ impl Placing<'_> {
 
     fn labels(&self, gaps: &[Gap]) -> Vec<Label> {
         let mut out = Vec::new();
-        for (of, p) in self.parts.iter().enumerate().filter(|(i, _)| self.goes(*i)) {
+        let shown = |(i, p): &(usize, &Part)| self.goes(*i) && !p.shape.is_empty();
+        for (of, p) in self.parts.iter().enumerate().filter(shown) {
             let gap = &gaps[self.layers.rank[of]];
             let exit = self.boxes[of].y + self.boxes[of].h / 2;
             let (w, h) = (columns(&p.shape) * self.m.sign, self.m.line);

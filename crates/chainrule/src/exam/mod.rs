@@ -1,19 +1,22 @@
 //! Exercises from a worked example: the same questions with other numbers.
 //!
 //! In: a file with values (`:=`), questions, a seed. Out: an [`Exam`] of plain data: each variant is
-//! a `.chain` text of its own with its answers; [`latex()`], [`html()`] and [`moodle()`] write sheets and
-//! a quiz. Invariants: no value sits on a kink or outside a domain; where the file's own results
+//! a `.chain` text of its own with its answers; [`SHEETS`] is the table of formats of its sheets,
+//! [`moodle()`] writes a quiz. Invariants: no value sits on a kink or outside a domain; where the file's own results
 //! are short decimals, so are those of every variant; the same seed gives the same exam.
 
+mod asked;
 mod html;
 mod latex;
 mod moodle;
 mod numbers;
+mod typst;
 mod vary;
 
 pub use html::html;
 pub use latex::latex;
 pub use moodle::moodle;
+pub use typst::typst;
 
 use chainrule_graph::diag::{Code, Diagnostic, Severity, Span, has_errors};
 use chainrule_graph::domain;
@@ -24,6 +27,7 @@ use crate::error::Error;
 use crate::explain::tree::Explanation;
 use crate::explain::{Answered, AskOptions, SolutionOptions, ask, explain};
 use crate::model::Options;
+use crate::pdf::{Finish, PDF, TEXT};
 
 use vary::Given;
 
@@ -80,6 +84,61 @@ pub struct Exam {
     /// The variants.
     pub variants: Vec<Variant>,
 }
+
+/// A format of sheets.
+pub struct Sheet {
+    /// What `--to` calls it.
+    pub name: &'static str,
+    /// Ending of its files.
+    pub extension: &'static str,
+    /// Questions, or solutions, under a title.
+    pub write: fn(&Exam, &str, bool) -> String,
+    /// The writer of worked solutions that goes with it.
+    pub solution: &'static str,
+    /// The text as a file holds it.
+    finish: Finish,
+}
+
+impl Sheet {
+    /// The sheet as a file holds it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a format that this build has not.
+    pub fn bytes(
+        &self,
+        e: &Exam,
+        title: &str,
+        solutions: bool,
+    ) -> Result<Vec<u8>, Error> {
+        (self.finish)((self.write)(e, title, solutions))
+    }
+}
+
+/// Every format of sheets.
+pub const SHEETS: &[Sheet] = &[
+    Sheet {
+        name: "latex",
+        extension: "tex",
+        write: latex,
+        solution: "latex-document",
+        finish: TEXT,
+    },
+    Sheet {
+        name: "html",
+        extension: "html",
+        write: html,
+        solution: "html",
+        finish: TEXT,
+    },
+    Sheet {
+        name: "typst",
+        extension: "typ",
+        write: typst,
+        solution: "typst",
+        finish: TEXT,
+    },
+    Sheet { name: "pdf", extension: "pdf", write: typst, solution: "pdf", finish: PDF },
+];
 
 /// Numbers that are drawn for one variant before it is given up.
 const TRIES: usize = 4000;

@@ -1,9 +1,8 @@
 //! A quiz in Moodle's XML format: a question a variant.
 //!
-//! After <https://docs.moodle.org/en/Moodle_XML_format> (elements `quiz`, `question type`, `name`,
-//! `questiontext`, `generalfeedback`, `defaultgrade`, `penalty`, `hidden`; for `numerical` also
-//! `answer fraction`, `tolerance`) and
-//! <https://docs.moodle.org/en/Embedded_Answers_(Cloze)_question_type> (`{1:NUMERICAL:=value:tolerance}`).
+//! Each element is listed beside what Moodle's pages say of it in docs/moodle.md
+//! (<https://docs.moodle.org/en/Moodle_XML_format>,
+//! <https://docs.moodle.org/en/Embedded_Answers_(Cloze)_question_type>).
 //! A single number is a `numerical` question; anything else is a `cloze` with a field an entry.
 
 use chainrule_graph::syntax::mathml::escaped;

@@ -83,8 +83,22 @@ impl State {
 
     /// The value of one node of a graph of this module; `None` where something is not known.
     pub(crate) fn value(&self, m: &Module, g: &Graph, n: NodeId) -> Option<Value> {
-        let (g, roots) = primitives(m, g, &[n], purpose(self.masks.is_some()))?;
-        eval_roots(&g, &self.env(m), &roots)[roots[0].0 as usize].clone()
+        self.all_values(m, g, &[n]).into_iter().next()?
+    }
+
+    /// The values of several nodes, of a graph that is expanded once for all of them.
+    pub(crate) fn all_values(
+        &self,
+        m: &Module,
+        g: &Graph,
+        nodes: &[NodeId],
+    ) -> Vec<Option<Value>> {
+        let Some((g, roots)) = primitives(m, g, nodes, purpose(self.masks.is_some()))
+        else {
+            return vec![None; nodes.len()];
+        };
+        let values = eval_roots(&g, &self.env(m), &roots);
+        roots.iter().map(|n| values[n.0 as usize].clone()).collect()
     }
 }
 

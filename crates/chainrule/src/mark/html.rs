@@ -19,10 +19,10 @@ pub fn html(marked: &Marked, answers: &str, title: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
          <p class=\"sum\">{sum}{first}</p>\n<table>\n<thead><tr><th scope=\"col\">line</th>\
          <th scope=\"col\">answer</th><th scope=\"col\">found</th><th scope=\"col\">points</th>\
-         </tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</body>\n</html>\n"
+         </tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</main>\n</body>\n</html>\n"
     )
 }
 
@@ -33,11 +33,12 @@ h1 { font-size: 1.3rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #8884; }
 td.number, th:last-child { text-align: right; white-space: nowrap; }
-code { font: 15px/1.5 ui-monospace, monospace; white-space: pre-wrap; }
+code { font: 15px/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 ul { margin: .2rem 0 0; padding-left: 1.1rem; }
 .verdict { font-weight: 600; border-left: .35rem solid; padding-left: .5rem; display: inline-block; }
 .right { border-color: #2a8c4a; } .carried { border-color: #b07a00; }
 .wrong { border-color: #c22f2f; } .other { border-color: #888; }
+@media (max-width: 36rem) { th, td { padding: .3rem .25rem; } }
 @media print { body { margin: 0; } }
 ";
 

@@ -12,14 +12,14 @@ use chainrule::graph::value::Mat;
 use chainrule::mark::{mark, text};
 use chainrule::{Error, Options};
 
-const PART3: &str = include_str!("../../../../examples/exam-part3.chain");
+pub(crate) const PART3: &str = include_str!("../../../../examples/exam-part3.chain");
 
 /// Two layers with a softmax: no result is short.
-const CLASSES: &str = "z = W x + b\nŷ = softmax(z)\nL = cross_entropy(y, ŷ)\n\
+pub(crate) const CLASSES: &str = "z = W x + b\nŷ = softmax(z)\nL = cross_entropy(y, ŷ)\n\
     x := [1; -2]\nW := [0.5 1; -1 0.2; 0 1]\nb := [0.1; 0; 0.3]\ny := [0; 1; 0]\n\
     trainable: W b\ntrain: sgd(lr = 0.1)\n";
 
-fn made(file: &str, variants: usize, seed: u64, questions: &[&str]) -> Exam {
+pub(crate) fn made(file: &str, variants: usize, seed: u64, questions: &[&str]) -> Exam {
     let questions = questions.iter().map(|q| (*q).to_owned()).collect();
     let plan = Plan { variants, seed, questions, decimals: 4 };
     let made = exam(file, &Options::default(), &AskOptions::default(), &plan);
@@ -139,38 +139,56 @@ fn what_cannot_be_varied_or_asked_is_refused() {
     assert!(matches!(try_it("z = 2 x\nx := 1\n", &many), Error::Refused(_)));
 }
 
-/// Python's own parser reads the quiz, and every field's value and tolerance is a number.
-const READER: &str = r#"
+/// Python's own parser reads the quiz: the elements that docs/moodle.md lists and no others, numbers and
+/// fields as Moodle's own patterns have them.
+const READER: &str = r##"
 import re, sys, json
 import xml.etree.ElementTree as E
+NUMBER = r"-?(?:(?:[0-9]+[.,]?[0-9]*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?)"
+FIELD = re.compile(r"\{([0-9]*):(?:NUMERICAL|NM):=(" + NUMBER + "):(" + NUMBER + r")\}")
+COMMON = {"name", "questiontext", "generalfeedback", "penalty", "hidden"}
+MORE = {"numerical": {"defaultgrade", "answer"}, "cloze": set()}
 out = []
-for q in E.fromstring(sys.stdin.buffer.read()).findall("question"):
+quiz = E.fromstring(sys.stdin.buffer.read())
+assert quiz.tag == "quiz" and not quiz.attrib
+for q in quiz:
+    kind = q.get("type")
+    assert q.tag == "question" and list(q.attrib) == ["type"], q.attrib
+    assert sorted(c.tag for c in q) == sorted(COMMON | MORE[kind]), [c.tag for c in q]
+    for words in ["questiontext", "generalfeedback"]:
+        assert q.find(words).attrib == {"format": "html"}
+    for words in ["name", "questiontext", "generalfeedback"]:
+        assert [c.tag for c in q.find(words)] == ["text"] and q.find(words + "/text").text
+    assert 0 <= float(q.find("penalty").text) <= 1 and q.find("hidden").text == "0"
     text = q.find("questiontext/text").text
-    fields = re.findall(r"\{1:NUMERICAL:=([-0-9.]+):([-0-9.e]+)\}", text)
-    if q.get("type") == "numerical":
+    fields = [(v, t) for _, v, t in FIELD.findall(text)]
+    assert not re.search(r"\{[0-9]*:", FIELD.sub("", text)), text
+    if kind == "numerical":
+        assert not fields and q.find("defaultgrade").text == "1"
         a = q.find("answer")
-        assert a.get("fraction") == "100"
+        assert a.get("fraction") == "100" and [c.tag for c in a] == ["text", "tolerance"]
         fields = [(a.find("text").text, a.find("tolerance").text)]
-    assert q.find("name/text").text and q.find("generalfeedback/text").text
-    out.append({"type": q.get("type"), "fields": [[float(v), float(t)] for v, t in fields]})
+        assert all(re.fullmatch(NUMBER, n) for n in fields[0]), fields
+    out.append({"type": kind, "fields": [[float(v), float(t)] for v, t in fields]})
 print(json.dumps(out))
-"#;
+"##;
 
 fn read_back(quiz: &str) -> Option<serde_json::Value> {
     let python = Command::new("python3")
         .args(["-c", READER])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = python else {
-        eprintln!("skipped: no python3 to read the quiz with");
+        super::python::skipped("no python3 to read the quiz with");
         return None;
     };
     let mut pipe = child.stdin.take().expect("a pipe");
     pipe.write_all(quiz.as_bytes()).expect("python reads");
     drop(pipe);
     let done = child.wait_with_output().expect("python ends");
-    assert!(done.status.success(), "{quiz}");
+    assert!(done.status.success(), "{quiz}\n{}", String::from_utf8_lossy(&done.stderr));
     Some(serde_json::from_slice(&done.stdout).expect("JSON"))
 }
 

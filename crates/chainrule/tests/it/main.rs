@@ -20,6 +20,8 @@ mod golden;
 mod marking;
 mod mutations;
 mod outside;
+mod pages;
+mod paper;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod planned;

@@ -26,6 +26,7 @@ pub use shapes::{equation_shapes, parameter_count};
 
 use chainrule_graph::derived::derive;
 use chainrule_graph::diag::Diagnostic;
+use chainrule_graph::graph::NodeId;
 use chainrule_graph::module::Module;
 use chainrule_graph::syntax::print::Style;
 
@@ -97,8 +98,10 @@ fn examples(m: &Module) -> usize {
 fn as_it_runs(cx: &mut Context<'_>) -> Option<String> {
     let d = derive(cx.m).ok()?;
     if cx.options.ask.round_each.is_none() {
-        for (e, (n, _)) in cx.m.equations.iter().zip(&d.named) {
-            if let Some(v) = cx.state.value(cx.m, &d.graph, *n) {
+        let nodes: Vec<NodeId> = d.named.iter().map(|(n, _)| *n).collect();
+        let values = cx.state.all_values(cx.m, &d.graph, &nodes);
+        for (e, v) in cx.m.equations.iter().zip(values) {
+            if let Some(v) = v {
                 cx.file.put(e.node, v);
             }
         }

@@ -26,8 +26,8 @@ math { font-size: 1.06em; }
 .line > .label { color: var(--soft); min-width: 2.2rem; }
 .formula { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .35rem; max-width: 100%;
   min-width: 0; flex: 1 1 14rem; }
-.formula > math { max-width: 100%; overflow-x: auto; overflow-y: hidden; padding: .1rem 0; }
-.result { border: 1.5px solid var(--accent); border-radius: .3rem; padding: .1rem .5rem; }
+.formula math { max-width: 100%; overflow-x: auto; overflow-y: hidden; padding: .1rem 0; }
+.result { display: flex; max-width: 100%; border: 1.5px solid var(--accent); border-radius: .3rem; padding: .1rem .5rem; }
 .reason { color: var(--soft); font-size: .88em; }
 .note { background: var(--note); border-left: 4px solid var(--accent); padding: .4rem .8rem; margin: .6rem 0; }
 .scroll { overflow-x: auto; margin: .7rem 0; }
@@ -47,7 +47,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85em; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
   .line, tr, .note { break-inside: avoid; } h2, summary { break-after: avoid; }
-  .scroll, .formula > math { overflow: visible; } }
+  .scroll, .formula math { overflow: visible; } }
 ";
 
 pub(super) fn write(e: &Explanation) -> String {
@@ -112,9 +112,13 @@ fn formula(f: &Formula) -> String {
     let texts = f.sides(Style::Unicode);
     let last = parts.len() - 1;
     let one = |(k, part): (usize, &String)| {
-        let class = if f.boxed && k == last { " class=\"result\"" } else { "" };
         let text = escaped(texts[k].trim());
-        format!("<math{class} displaystyle=\"true\" alttext=\"{text}\">{part}</math>")
+        let side =
+            format!("<math displaystyle=\"true\" alttext=\"{text}\">{part}</math>");
+        match f.boxed && k == last {
+            true => format!("<span class=\"result\">{side}</span>"),
+            false => side,
+        }
     };
     let all: String = parts.iter().enumerate().map(one).collect();
     format!("<span class=\"formula\">{all}</span>")
@@ -131,6 +135,16 @@ fn inline(all: &[Inline]) -> String {
     all.iter().map(one).collect()
 }
 
+/// What a head that is a formula alone is called where tables are read aloud cell by cell.
+fn named(c: &[Inline]) -> String {
+    match c {
+        [Inline::Formula(f)] => {
+            format!(" aria-label=\"{}\"", escaped(&f.text(Style::Unicode)))
+        }
+        _ => String::new(),
+    }
+}
+
 /// The first cell of a row is its head.
 fn table(t: &Table, out: &mut String) {
     out.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n");
@@ -145,7 +159,7 @@ fn table(t: &Table, out: &mut String) {
     out.push_str("<tbody>\n");
     for r in &t.rows {
         let cell = |(k, c): (usize, &Vec<Inline>)| match k {
-            0 => format!("<th scope=\"row\">{}</th>", inline(c)),
+            0 => format!("<th scope=\"row\"{}>{}</th>", named(c), inline(c)),
             _ => format!("<td>{}</td>", inline(c)),
         };
         let all: String = r.iter().enumerate().map(cell).collect();

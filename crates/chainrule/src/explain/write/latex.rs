@@ -161,7 +161,7 @@ fn comment(text: &str) -> String {
 }
 
 /// Words as commands: nothing of the user's text is read as LaTeX.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.chars().map(sign).collect()
 }
 
@@ -198,6 +198,8 @@ fn sign(c: char) -> String {
         '…' => "\\dots{}",
         '′' => "'",
         c if c.is_ascii() && !c.is_control() || c == '\n' => return c.to_string(),
+        // Letters of Latin alphabets that no formula marks so: é, ß.
+        '\u{c0}'..='\u{ff}' => return c.to_string(),
         // Letters as the formulas write them: Greek, accents.
         c if c.is_alphabetic() => return letter(&c.to_string()),
         c if ('\u{300}'..='\u{36f}').contains(&c) => return String::new(),
