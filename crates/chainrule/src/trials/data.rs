@@ -79,7 +79,13 @@ impl Rooms {
         rooms.room_for(model, None);
         rooms.one = true;
         let feeds = PartFeeds::default();
-        let _ = rooms.rooms[0].kept.set(Ok(Kept { train, watched, recipe, feeds }));
+        let _ = rooms.rooms[0].kept.set(Ok(Kept {
+            train,
+            watched,
+            apart: None,
+            recipe,
+            feeds,
+        }));
         rooms
     }
 
