@@ -173,7 +173,7 @@ impl Net<'_> {
         let flips = ["sign", "negat", "ascen", "minus"].iter().any(|w| said.contains(w));
         let sums = said.contains("sum") && !said.contains("i,j");
         let loss = match (flips, sums, self.case["batch"].as_u64()) {
-            (true, ..) => "−mean(L)".to_owned(),
+            (true, ..) => "0 − mean(L)".to_owned(),
             (_, true, Some(batch)) => format!("{batch} mean(L)"),
             _ => "mean(L)".to_owned(),
         };

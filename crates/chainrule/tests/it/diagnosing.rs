@@ -86,7 +86,7 @@ fn what_the_equations_show_is_said_without_any_data() {
             of("K multi-hot", relu, softmax, "cross_entropy(y, ŷ)", MEAN),
             "multilabel_softmax",
         ),
-        (of("1", relu, "z", "half_mse(y, ŷ)", "−mean(L)"), "gradient_sign_flipped"),
+        (of("1", relu, "z", "half_mse(y, ŷ)", "0 − mean(L)"), "gradient_sign_flipped"),
         (of("1", relu, "z", "half_mse(y, ŷ)", "32 mean(L)"), "loss_sum_not_mean"),
     ] {
         assert!(found.contains(&id), "{id}: {found:?}");
