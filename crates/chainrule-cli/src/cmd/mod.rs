@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Train(train::Args),
     /// Train a file in many ways and hold them side by side
     Compare(compare::Args),
-    /// Search for good settings: learning rates at random, any other name, successive halving
+    /// Search for good settings: learning rates at random, or any other name
     Tune(tune::Args),
     /// Let the rate grow step by step until the loss diverges: which rate is good
     LrRange(lr_range::Args),

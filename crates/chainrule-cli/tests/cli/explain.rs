@@ -96,7 +96,7 @@ fn a_solution_is_written_in_the_format_that_is_named() {
     assert!(to("html").contains("<math"));
     let tree: serde_json::Value = serde_json::from_str(&to("json")).expect("JSON");
     assert_eq!(tree["sections"][0]["part"], "given");
-    let unknown = place.run(&["explain", "t.chain", "--to", "pdf"]);
+    let unknown = place.run(&["explain", "t.chain", "--to", "docx"]);
     assert_eq!(unknown.status, 2, "{unknown:?}");
     assert!(unknown.err.contains("latex-document"), "{}", unknown.err);
 }

@@ -5,6 +5,7 @@
 //! space of process numbers); of all others only their silence tells. Deliberately absent: signals.
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process;
 
 /// A word that no other process has, as long as the record lives.
@@ -12,11 +13,8 @@ pub(super) fn me() -> String {
     let id = process::id();
     match (place(), begun(id)) {
         (Some(place), Some(begun)) => format!("{place} {id} {begun}"),
-        // Without /proc: the moment of asking tells processes of one number apart.
-        _ => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            format!("{id} {}", now.map_or(0, |t| t.as_nanos()))
-        }
+        // Without /proc: a number of chance tells processes of one number apart.
+        _ => format!("{id} {}", RandomState::new().build_hasher().finish()),
     }
 }
 

@@ -30,7 +30,8 @@ fn network(target: &str, hidden: &str, output: &str, loss: &str, rest: &str) -> 
     format!(
         "input x : D\ntarget y : {target}\nparam W1 : H×D ~ he, b1 : H = 0\n\
          param W2 : K×H ~ glorot, b2 : K = 0\nwhere H = 16, D = 2\n\
-         a = {hidden}\nz = W2 a + b2\nŷ = {output}\nL = {loss}\nminimize {rest}"
+         a = {hidden}\nz = W2 a + b2\nŷ = {output}\nL = {loss}\nminimize {rest}\n\
+         output: ŷ"
     )
 }
 

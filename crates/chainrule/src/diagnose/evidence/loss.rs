@@ -222,7 +222,7 @@ mod tests {
     fn loss(target: &str, line: &str) -> Loss {
         let text = format!(
             "input x : D\ntarget {target}\nparam W : K×D ~ he\nwhere D = 2\nŷ = W x\n\
-             L = {line}\nminimize mean(L)"
+             L = {line}\nminimize mean(L)\noutput: ŷ"
         );
         let text = if target.contains("K") { text } else { text.replace("K×D", "1×D") };
         let model = Model::parse(&text).expect("the file reads");

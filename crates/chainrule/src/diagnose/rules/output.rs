@@ -217,7 +217,8 @@ pub(super) fn loss_and_task(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding>
     }
     let task = task(e);
     let probability = output.range.low >= 0.0 && output.range.high <= 1.0;
-    let many = entries(e, output).is_some_and(|n| n > 1);
+    // Classes that no data have counted yet are several.
+    let many = entries(e, output).is_none_or(|n| n > 1);
     let (severity, words) = match (e.loss.form, task, &output.shaped) {
         (
             Form::Squared | Form::Absolute,
