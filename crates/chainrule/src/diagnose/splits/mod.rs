@@ -11,7 +11,7 @@
 //! use chainrule::table;
 //!
 //! let train: Vec<f64> = (0..200).map(f64::from).collect();
-//! let held: Vec<f64> = (0..100).map(|i| f64::from(i) + 120.5).collect();
+//! let held: Vec<f64> = (0..100).map(|i| f64::from(i) + 400.0).collect();
 //! let (train, held) = (table(&[("x", 1, &train)])?, table(&[("x", 1, &held)])?);
 //! let found = splits::of_tables(&train, &held, None, "the tables")?;
 //! assert_eq!(found.findings[0].id, "distribution_shift");
