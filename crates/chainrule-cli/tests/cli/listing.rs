@@ -76,3 +76,23 @@ fn completions_and_the_manual_are_written_out() {
     assert!(ran.out.contains(".TH chainrule 1"), "{}", &ran.out[..200]);
     assert!(ran.out.contains("CHAINRULE CHECK"), "a section for each command");
 }
+
+/// The README's first command says no name.
+#[test]
+fn cargo_run_finds_the_one_command() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let asked = std::process::Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .expect("cargo answers");
+    let told: serde_json::Value = serde_json::from_slice(&asked.stdout).expect("JSON");
+    let list = |of: &serde_json::Value| of.as_array().expect("a list").clone();
+    let usual = list(&told["workspace_default_members"]);
+    let packages = list(&told["packages"]);
+    let targets = packages.iter().filter(|p| usual.contains(&p["id"]));
+    let targets = targets.flat_map(|p| list(&p["targets"]));
+    let binaries: Vec<_> =
+        targets.filter(|t| t["kind"][0] == "bin").map(|t| t["name"].clone()).collect();
+    assert_eq!(binaries, ["chainrule"]);
+}
