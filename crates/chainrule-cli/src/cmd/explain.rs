@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 use super::Sets;
 use super::ascii::Spelling;
+use super::asking::Asking;
 use super::solution;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::numbers::Digits;
@@ -56,27 +57,12 @@ pub(crate) struct Args {
     /// A question; may be repeated
     #[arg(long, value_name = "Q")]
     ask: Vec<String>,
-    /// The update rule of ' and @ [default: that of the train: line]
-    #[arg(long, value_name = "RULE")]
-    update: Option<String>,
-    /// How many steps ' stands for
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=100_000))]
-    steps: u32,
-    /// Symbols that are held fixed
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    freeze: Vec<String>,
+    #[command(flatten)]
+    asking: Asking,
     /// Significant digits of numbers in text [default: the file's `digits:`, else 6]
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=17))]
     digits: Option<u32>,
-    /// Round every step to so many decimals, as a calculation by hand does
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=17))]
-    round_each: Option<u32>,
-    /// Shapes and gradients over so many examples: a number or a letter
-    #[arg(long, value_name = "m")]
-    examples: Option<String>,
     /// Take the values from this row of the data (from 1), after its preparation
     #[arg(long, value_name = "I", conflicts_with = "batch")]
     row: Option<usize>,
@@ -252,14 +238,8 @@ impl Args {
     }
 
     fn options(&self) -> AskOptions {
-        AskOptions {
-            update: self.update.clone(),
-            steps: self.steps as usize,
-            freeze: self.freeze.clone(),
-            round_each: self.round_each,
-            examples: self.examples.clone(),
-            training: (self.mode == Mode::Train).then_some(self.seed),
-        }
+        let training = (self.mode == Mode::Train).then_some(self.seed);
+        AskOptions { training, ..self.asking.options() }
     }
 
     /// The module with rows of its data as values, where they are asked for.

@@ -5,11 +5,11 @@
 
 use std::path::PathBuf;
 
-use chainrule::explain::AskOptions;
 use chainrule::mark::{html, json, mark, text};
 use clap::ValueEnum;
 
 use super::Sets;
+use super::asking::Asking;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome, USAGE};
 use crate::report;
 use crate::screen::Screen;
@@ -35,23 +35,8 @@ pub(crate) struct Args {
     file: PathBuf,
     /// The answers; `-` reads standard input
     answers: PathBuf,
-    /// The update rule of ' and @ [default: that of the train: line]
-    #[arg(long, value_name = "RULE")]
-    update: Option<String>,
-    /// How many steps ' stands for
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=100_000))]
-    steps: u32,
-    /// Symbols that are held fixed
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    freeze: Vec<String>,
-    /// The right values with every step rounded to so many decimals, as a key by hand has them
-    #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=17))]
-    round_each: Option<u32>,
-    /// Shapes and gradients over so many examples: a number or a letter
-    #[arg(long, value_name = "m")]
-    examples: Option<String>,
+    #[command(flatten)]
+    asking: Asking,
     /// The report's form
     #[arg(long, value_enum, default_value = "text")]
     to: Form,
@@ -76,7 +61,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let Some(module) = loaded.module else {
         return Err(Failure::Findings(Box::new(source), loaded.diagnostics, USAGE));
     };
-    let how = args.how();
+    let how = args.asking.options();
     let marked = mark(&source.text, &args.set.options(), &module, &how, &answers.text);
     if marked.lines.is_empty() {
         let words = format!("{}: no line of it is an answer", answers.name());
@@ -99,17 +84,6 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
 }
 
 impl Args {
-    fn how(&self) -> AskOptions {
-        AskOptions {
-            update: self.update.clone(),
-            steps: self.steps as usize,
-            freeze: self.freeze.clone(),
-            round_each: self.round_each,
-            examples: self.examples.clone(),
-            training: None,
-        }
-    }
-
     /// `--format json` is the same for every command.
     fn form(&self, screen: &Screen) -> Form {
         if screen.json { Form::Json } else { self.to }

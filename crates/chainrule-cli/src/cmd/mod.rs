@@ -1,6 +1,7 @@
 //! The table of commands: one entry here and one file a command.
 
 mod ascii;
+mod asking;
 mod begin;
 mod check;
 mod compare;

@@ -161,9 +161,17 @@ fn bare(e: &Expr) -> String {
 }
 
 fn binary(op: BinaryOp, a: &Expr, b: &Expr) -> String {
-    let sign = match op {
-        BinaryOp::Div => return format!("<mfrac>{}{}</mfrac>", bare(a), bare(b)),
-        BinaryOp::Pow => return format!("<msup>{}{}</msup>", base(a), bare(b)),
+    match op {
+        BinaryOp::Div => format!("<mfrac>{}{}</mfrac>", bare(a), bare(b)),
+        BinaryOp::Pow => format!("<msup>{}{}</msup>", base(a), bare(b)),
+        _ => format!("{}{}{}", inner(a), mo(sign(op)), inner(b)),
+    }
+}
+
+/// What stands between two sides in a book; nothing where their places say it.
+pub(super) fn sign(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Div | BinaryOp::Pow => "",
         BinaryOp::Space | BinaryOp::At => "\u{2062}",
         BinaryOp::Add => "+",
         BinaryOp::Sub => "−",
@@ -178,8 +186,7 @@ fn binary(op: BinaryOp, a: &Expr, b: &Expr) -> String {
         BinaryOp::Ne => "≠",
         BinaryOp::And => "∧",
         BinaryOp::Or => "∨",
-    };
-    format!("{}{}{}", inner(a), mo(sign), inner(b))
+    }
 }
 
 fn call(func: &str, primes: u8, args: &[Arg]) -> String {

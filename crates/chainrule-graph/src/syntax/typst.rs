@@ -7,7 +7,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::ast::{Arg, BinaryOp, Expr, ExprKind, Index};
-use super::{indexed, partial, parts};
+use super::{indexed, mathml, partial, parts};
 
 /// Marks above a letter and Typst's functions for them.
 const ACCENTS: [(char, &str); 4] =
@@ -128,19 +128,9 @@ fn binary(op: BinaryOp, a: &Expr, b: &Expr) -> String {
         BinaryOp::Div => return format!("frac({}, {})", bare(a), bare(b)),
         BinaryOp::Pow => return format!("{}^({})", base(a), bare(b)),
         BinaryOp::Space | BinaryOp::At => "thin",
-        BinaryOp::Add => "+",
         BinaryOp::Sub => "-",
-        BinaryOp::Odot => "⊙",
         BinaryOp::Dot | BinaryOp::Star => "⋅",
-        BinaryOp::Cross => "×",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "≤",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => "≥",
-        BinaryOp::Eq => "=",
-        BinaryOp::Ne => "≠",
-        BinaryOp::And => "∧",
-        BinaryOp::Or => "∨",
+        _ => mathml::sign(op),
     };
     format!("{} {sign} {}", typst(a), typst(b))
 }

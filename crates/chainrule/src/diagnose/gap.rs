@@ -15,6 +15,7 @@ use kuva::plot::WaterfallPlot;
 use kuva::prelude::{Figure, Layout, Plot};
 use serde::Serialize;
 
+use super::smooth::Spread;
 use super::{Finding, Severity};
 use crate::data::{Part, Preparation};
 use crate::error::Error;
@@ -162,22 +163,6 @@ fn finding(remainder: f64, error: f64, z: f64, place: &str) -> Finding {
             "look whether the parts come from one source (`chainrule diagnose --splits \
                  FILE`); if they do, the implementation of one of the figures is wrong"
                 .to_owned(),
-    }
-}
-
-/// A mean and its variance.
-struct Spread {
-    mean: f64,
-    variance: f64,
-}
-
-impl Spread {
-    fn of(values: &[f64]) -> Self {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let around: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
-        let variance = if n > 1.0 { around / (n - 1.0) / n } else { 0.0 };
-        Self { mean, variance }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Small measures of a curve that several rules use.
+//! Small measures of a curve, and of rows, that several rules use.
 //!
-//! In: numbers of epochs in order. Out: a level, a noise. Invariant: no result for an empty curve
+//! In: numbers of epochs in order, or of rows. Out: a level, a noise, a mean with its variance. Invariant: no result for an empty curve
 //! is made up: it is NaN. Deliberately absent: judgement.
 
 /// The middle of some numbers; of an even number the upper one.
@@ -32,6 +32,22 @@ pub(super) fn noise(curve: &[f64]) -> f64 {
         return 0.0;
     }
     libm::sqrt(curve.windows(3).map(squared).sum::<f64>() / n as f64 / 6.0)
+}
+
+/// A mean and the variance of that mean.
+pub(super) struct Spread {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+}
+
+impl Spread {
+    pub(super) fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let around: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+        let variance = if n > 1.0 { around / (n - 1.0) / n } else { 0.0 };
+        Self { mean, variance }
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use chainrule_kernels::{
 };
 
 use crate::plan::ext::Ext;
-use crate::plan::step::{self, Fold, Grid, Host, Product, Step, What, Work};
+use crate::plan::step::{self, Fold, Fused, Grid, Host, Product, Step, What, Work};
 use crate::plan::view::{Rows, Spot, View};
 use crate::run::pace::Way;
 use crate::run::plain::{self, Plain};
@@ -189,6 +189,28 @@ impl<T: Real> Paced<T> {
     }
 }
 
+/// The kernel of a fold.
+fn folded<T>(
+    (fold, way): (Fold, step::Way),
+    (rows, cols): (usize, usize),
+    (src, dst): (Slot, Slot),
+    scale: f64,
+) -> Call<T> {
+    let kind = match (fold, way) {
+        (Fold::Sum, step::Way::Rows) => Reduce::RowSum,
+        (Fold::Sum, step::Way::Cols) => Reduce::ColSum,
+        (Fold::Sum, step::Way::All) => Reduce::AllSum,
+        (Fold::Max, _) => Reduce::RowMax,
+        (fold, _) => {
+            let max = fold == Fold::Softmax;
+            let kind = if max { Soft::Max } else { Soft::LogSumExp };
+            return Call::Soft(RowSoft { kind, rows, cols, src, dst });
+        }
+    };
+    let accumulate = false;
+    Call::Reduce(Reduction { kind, rows, cols, src, dst, scale, accumulate })
+}
+
 /// What binding looks at.
 pub(crate) struct Binding<'a> {
     pub(crate) offset: &'a [usize],
@@ -221,15 +243,13 @@ impl Binding<'_> {
         h.map_or(1.0, |h| self.host[h])
     }
 
-    /// The only pass of a step that is one.
-    pub(crate) fn pass<T: Real>(&self, work: &Work) -> Option<Pass<T>> {
-        match self.ready(work) {
-            Ready::Calls(calls) => match <[Call<T>; 1]>::try_from(calls) {
-                Ok([Call::Pass(pass)]) => Some(pass),
-                _ => None,
-            },
-            Ready::Plain(_) => None,
-        }
+    /// A step that is a pass.
+    pub(crate) fn pass<T: Real>(&self, f: &Fused) -> Pass<T> {
+        let slots = |all: &[Rows]| all.iter().map(|r| self.slot(r)).collect();
+        let consts = f.consts.iter().map(|&h| T::from_f64(self.host[h])).collect();
+        let shape = (self.at(f.rows), self.at(f.cols));
+        let (inputs, outputs) = (slots(&f.inputs), slots(&f.outputs));
+        Pass::new(Arc::clone(&f.program), shape, inputs, outputs, consts)
     }
 
     pub(crate) fn gemm(&self, p: &Product) -> Gemm {
@@ -258,40 +278,12 @@ impl Binding<'_> {
     fn ready<T: Real>(&self, work: &Work) -> Ready<T> {
         let one = |call| Ready::Calls(vec![call]);
         match work {
-            Work::Fused(f) => {
-                let slots = |all: &[Rows]| all.iter().map(|r| self.slot(r)).collect();
-                let consts =
-                    f.consts.iter().map(|&h| T::from_f64(self.host[h])).collect();
-                let shape = (self.at(f.rows), self.at(f.cols));
-                let (inputs, outputs) = (slots(&f.inputs), slots(&f.outputs));
-                let program = Arc::clone(&f.program);
-                one(Call::Pass(Pass::new(program, shape, inputs, outputs, consts)))
-            }
+            Work::Fused(f) => one(Call::Pass(self.pass(f))),
             Work::Product(p) => Ready::Calls(self.products(p)),
             Work::Fold { fold, way, rows, cols, src, dst, scale } => {
-                let (rows, cols) = (self.at(*rows), self.at(*cols));
-                let (src, dst) = (self.slot(src), self.slot(dst));
-                let kind = match (fold, way) {
-                    (Fold::Sum, step::Way::Rows) => Reduce::RowSum,
-                    (Fold::Sum, step::Way::Cols) => Reduce::ColSum,
-                    (Fold::Sum, step::Way::All) => Reduce::AllSum,
-                    (Fold::Max, _) => Reduce::RowMax,
-                    (fold, _) => {
-                        let max = *fold == Fold::Softmax;
-                        let kind = if max { Soft::Max } else { Soft::LogSumExp };
-                        return one(Call::Soft(RowSoft { kind, rows, cols, src, dst }));
-                    }
-                };
-                let (scale, accumulate) = (self.factor(*scale), false);
-                one(Call::Reduce(Reduction {
-                    kind,
-                    rows,
-                    cols,
-                    src,
-                    dst,
-                    scale,
-                    accumulate,
-                }))
+                let shape = (self.at(*rows), self.at(*cols));
+                let slots = (self.slot(src), self.slot(dst));
+                one(folded((*fold, *way), shape, slots, self.factor(*scale)))
             }
             Work::PlainFold { fold, over, src, dst, scale } => {
                 Ready::Plain(Plain::Fold {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use chainrule_kernels::{Call, Gemm, Inputs, Pass, Real, Team};
 
 use crate::plan::memory::Memory;
-use crate::plan::step::Work;
+use crate::plan::step::{Step, Work};
 use crate::run::bind::{Binder, Binding, Paced};
 use crate::run::{CHUNK, Clock, Machine, UpdateRule, host};
 
@@ -71,7 +71,7 @@ impl<T: Real> Learner<T> {
     /// be or does not pay.
     pub(crate) fn joined(&self, product: &Gemm, team: &Team) -> Option<Paced<T>> {
         let passes = self.updates.iter().map(|u| match &u.rule.steps[..] {
-            [step] => u.binding().pass(&step.work),
+            [Step { work: Work::Fused(f), .. }] => Some(u.binding().pass(f)),
             _ => None,
         });
         let passes: Vec<Pass<T>> = passes.collect::<Option<_>>()?;

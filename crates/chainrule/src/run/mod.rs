@@ -168,18 +168,27 @@ impl<T: Real> Machine<T> {
         let mut host = vec![0.0; plan.host_ops.len()];
         host::evaluate(&plan.host_ops, self.m, |_| f64::NAN, &mut host);
         let binding = Binding { offset: &plan.memory.offset, host: &host, m: self.m };
-        let bound = Paced::new(&self.team, |team| {
-            let mut binder = Binder::new(team);
-            let gathers = load::dense(gather);
-            gathers
-                .filter_map(|(number, s, cols)| self.gather(number, s, cols))
-                .for_each(|call| binder.call(call));
-            binder.steps(&binding, &plan.steps);
-            binder.finish()
-        });
+        let bound = self.paced(&binding, gather, &plan.steps);
         let gathered = load::dense(gather).map(|(_, s, _)| s).collect();
         let tail = self.tail(&binding, gather);
         Fitted { bound, m: self.m, gathered, pace: Pace::default(), tail }
+    }
+
+    /// Steps for the team and for one thread, behind the rows that they gather.
+    fn paced(
+        &self,
+        binding: &Binding<'_>,
+        gather: &dyn BatchRows<T>,
+        steps: &[Step],
+    ) -> Paced<T> {
+        Paced::new(&self.team, |team| {
+            let mut binder = Binder::new(team);
+            load::dense(gather)
+                .filter_map(|(number, s, cols)| self.gather(number, s, cols))
+                .for_each(|call| binder.call(call));
+            binder.steps(binding, steps);
+            binder.finish()
+        })
     }
 
     /// The number of rows of the next run.

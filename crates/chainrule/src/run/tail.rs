@@ -10,7 +10,7 @@
 use chainrule_kernels::{Inputs, Real};
 
 use crate::plan::step::{Product, Work};
-use crate::run::bind::{Binder, Binding, Paced};
+use crate::run::bind::{Binding, Paced};
 use crate::run::load::{self, BatchRows};
 use crate::run::{Fitted, Machine};
 
@@ -42,18 +42,9 @@ impl<T: Real> Machine<T> {
         let joined = learner.joined(&product, &self.team)?;
         let steps = &self.plan.steps;
         let (before, last) = steps.split_at(steps.len() - 1);
-        let bind = |gathers: bool, steps| {
-            Paced::new(&self.team, |team| {
-                let mut binder = Binder::new(team);
-                let calls = load::dense(gather).filter(|_| gathers);
-                calls
-                    .filter_map(|(number, s, cols)| self.gather(number, s, cols))
-                    .for_each(|call| binder.call(call));
-                binder.steps(binding, steps);
-                binder.finish()
-            })
-        };
-        Some(Tail { head: bind(true, before), product: bind(false, last), joined })
+        let head = self.paced(binding, gather, before);
+        let product = self.paced(binding, &load::NONE, last);
+        Some(Tail { head, product, joined })
     }
 
     /// Makes the gradient that the last run left to the update.

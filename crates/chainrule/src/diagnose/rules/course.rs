@@ -7,10 +7,11 @@
 
 use super::{finding, said, short};
 use crate::diagnose::evidence::Evidence;
-use crate::diagnose::evidence::course::{Course, mean};
+use crate::diagnose::evidence::course::Course;
 use crate::diagnose::evidence::scope::{Look, Units, row_losses};
 use crate::diagnose::log::Run;
 use crate::diagnose::logged;
+use crate::diagnose::smooth::Spread;
 use crate::diagnose::{Finding, Severity};
 use crate::train::Why;
 
@@ -273,8 +274,8 @@ pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
         return Vec::new();
     };
     let worse: Vec<f64> = first.iter().zip(&then).map(|(a, b)| b - a).collect();
-    let error = error_of_mean(&worse);
-    let gap = mean(&worse);
+    let Spread { mean: gap, variance } = Spread::of(&worse);
+    let error = libm::sqrt(variance);
     if gap <= 3.0 * error || gap < 0.02 * lowest.abs() {
         return Vec::new();
     }
@@ -313,13 +314,6 @@ pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     all
 }
 
-/// The standard error of a mean.
-fn error_of_mean(values: &[f64]) -> f64 {
-    let middle = mean(values);
-    let squares: f64 = values.iter().map(|v| (v - middle).powi(2)).sum();
-    libm::sqrt(squares / (values.len() as f64 - 1.0).max(1.0) / values.len() as f64)
-}
-
 /// The last epochs in which the watched rows came out better, and by how many standard errors
 /// beyond chance.
 pub(super) fn validation_better(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
@@ -338,8 +332,9 @@ pub(super) fn validation_better(e: &Evidence<'_>, found: &[Finding]) -> Vec<Find
     let (Some(train), Some(held)) = (losses(parts.train), losses(watched)) else {
         return Vec::new();
     };
-    let error = libm::hypot(error_of_mean(&train), error_of_mean(&held));
-    let (logged, gap) = (last[0].0 - last[0].1, mean(&train) - mean(&held));
+    let (train, held) = (Spread::of(&train), Spread::of(&held));
+    let error = libm::sqrt(train.variance + held.variance);
+    let (logged, gap) = (last[0].0 - last[0].1, train.mean - held.mean);
     // As logged it is beyond chance; is it still, with the same weights in evaluation mode?
     if logged < 3.0 * error {
         return Vec::new();
