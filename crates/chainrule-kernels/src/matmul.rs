@@ -86,7 +86,7 @@ const TALL: usize = 32;
 const ROWS: usize = 192;
 /// Columns whose packed panels are kept for all bands of rows, where there are several: they
 /// stay in the third cache.
-const COLS: usize = 1024;
+const COLS: usize = 2048;
 /// Panels of columns from which on packing A pays where its rows or terms fall into the same
 /// sets of the cache; elsewhere it lies well as it is.
 const PACK_A: usize = 4;

@@ -84,9 +84,14 @@ impl Pace {
         }
         if self.trying && self.turn >= TRIAL {
             self.decide();
-        } else if !self.trying && self.turn == self.stretch {
+        } else if !self.trying && self.turn >= self.stretch(seconds) {
             (self.trying, self.turn) = (true, 0);
         }
+    }
+
+    /// Runs until the next trial; one of long runs costs much, so none begins early.
+    fn stretch(&self, seconds: f64) -> u32 {
+        if seconds > LONG { self.stretch.max(STRETCH[0]) } else { self.stretch }
     }
 
     fn decide(&mut self) {
@@ -126,9 +131,10 @@ mod tests {
     #[test]
     fn long_runs_are_tried_once_at_a_time() {
         let mut pace = Pace::default();
-        assert_eq!(runs(&mut pace, 60, 2.0, 1.0), 1);
+        assert_eq!(runs(&mut pace, STRETCH[0], 2.0, 1.0), 0);
+        assert_eq!(runs(&mut pace, STRETCH[0], 2.0, 1.0), 1);
         // Once to see it, and from then on.
-        assert!(runs(&mut pace, 200, 1.0, 30.0) > 100);
+        assert!(runs(&mut pace, 300, 1.0, 30.0) > 100);
     }
 
     #[test]
