@@ -34,10 +34,16 @@ fn told(e: &Evidence<'_>, name: &str, splits: &Splits) -> Vec<Finding> {
     found
 }
 
+/// Less than this share of a constant answer's loss is no matter, however sure.
+const LITTLE: f64 = 0.01;
+
 pub(super) fn validation_better(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
     let Some(gap) = e.gap.as_ref().filter(|_| !said(found, &["exploding"])) else {
         return Vec::new();
     };
+    if e.gate().is_some_and(|gate| gap.train - gap.held < LITTLE * gate.baseline) {
+        return Vec::new();
+    }
     if gap.findings.is_empty() {
         return artefact(gap).into_iter().collect();
     }
