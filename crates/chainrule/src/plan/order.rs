@@ -82,3 +82,44 @@ impl Work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chainrule_graph::derived::{derive, expand};
+    use chainrule_graph::expand::Purpose as Form;
+    use chainrule_graph::lower::load;
+
+    use crate::plan::{Options, Purpose, plan};
+
+    /// Which steps mix examples, in the order of the plan; those that examples have no part in
+    /// are left out.
+    fn mixing(text: &str) -> Vec<bool> {
+        let module = load(text, &[]).module.expect("the file reads");
+        let x = expand(&module, &derive(&module).expect("derives"), Form::Training);
+        let sizes = module.dims.sizes.clone();
+        let options = Options { sizes, rows: 4, ..Options::default() };
+        let plan = plan(&x, Purpose::Train, &options).expect("plans");
+        plan.steps.iter().filter_map(|step| step.work.mixes()).collect()
+    }
+
+    const LAYERS: &str = "input a0 : 5\ntarget y : 3\n\
+        param W1 : 7×5 ~ he, b1 : 7 = 0, W2 : 6×7 ~ he, b2 : 6 = 0, W3 : 3×6 ~ he, b3 : 3 = 0\n\
+        a1 = tanh(W1 a0 + b1)\na2 = tanh(W2 a1 + b2)\na3 = W3 a2 + b3\n";
+
+    #[test]
+    fn sums_over_examples_come_last_in_a_step() {
+        let kinds = mixing(&format!("{LAYERS}minimize mean(‖a3 − y‖²)\n"));
+        let first = kinds.iter().position(|mixes| *mixes).expect("gradients are sums");
+        assert!(kinds.len() - first >= 6, "six gradients: {kinds:?}");
+        assert!(kinds[first..].iter().all(|mixes| *mixes), "{kinds:?}");
+    }
+
+    #[test]
+    fn what_reads_a_sum_over_examples_still_comes_behind_it() {
+        let text = LAYERS.replace("a2 = tanh(", "a2 = batch_norm(");
+        let kinds = mixing(&format!("{text}minimize mean(‖a3 − y‖²)\n"));
+        let changes = kinds.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        // Mean, variance, and their gradients, each behind what every example does by itself.
+        assert!((3..=9).contains(&changes), "{changes} changes in {kinds:?}");
+    }
+}
