@@ -376,14 +376,24 @@ fn sum_head(rest: &str) -> Option<usize> {
         && !chars.next().is_some_and(|c| names::is_letter(c) || c.is_ascii_digit());
     let braced = first == '{' && {
         let inner: String = sub[1..].chars().take_while(|&c| c != '}').collect();
-        // No name holds `=`, so an index with bounds may be a word.
-        let bounds = inner.contains('=');
+        // No name holds `=`, so an index with bounds may be a word, or dressed as one.
+        let dressed = inner.trim_start().starts_with('\\');
+        let bounds = match dressed {
+            true => sub[1..].split_once('=').is_some_and(|(name, _)| is_dressed(name)),
+            false => inner.contains('='),
+        };
         let mut inner = inner.trim().chars();
-        let letter = inner.next().is_some_and(names::is_letter);
+        let letter = inner.next().is_some_and(names::is_letter) || dressed && bounds;
         letter && (bounds || !inner.next().is_some_and(|c| c.is_alphanumeric()))
     };
     let index = one || braced || sign.is_some();
     index.then_some(head + 1)
+}
+
+/// A name in a command, `\mathit{iŷ}`, and nothing else.
+fn is_dressed(text: &str) -> bool {
+    let text = text.trim();
+    names::scan(text).is_some_and(|(_, length)| length == text.len())
 }
 
 /// A literal: `2`, `1e-4`, `.5`, `½`. A dot belongs to it unless it begins `..`, `.*` or `.T`.
