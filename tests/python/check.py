@@ -157,6 +157,18 @@ def check_events(args):
     print(f"{len(tags)} tags, {len(epochs['epoch'])} epochs")
 
 
+def check_folds(trial, folds):
+    """A trial's figure is the mean over its folds; after each rung there is one."""
+    import numpy
+
+    own = trial.user_attrs["folds"]
+    assert len(own) == folds, own
+    last = trial.intermediate_values[max(trial.intermediate_values)]
+    assert math.isclose(numpy.mean(own), last, rel_tol=1e-12), (own, last)
+    assert math.isclose(numpy.std(own, ddof=1), trial.user_attrs["spread"], rel_tol=1e-9), own
+    assert trial.value is None or trial.value == last, trial
+
+
 def check_study(args):
     """A study as Optuna sees it: numbers without gaps, each trial once, its best, its curve."""
     import optuna
@@ -176,7 +188,10 @@ def check_study(args):
         for name, kind in trial.distributions.items():
             assert kind._contains(kind.to_internal_repr(trial.params[name])), trial
         steps = sorted(trial.intermediate_values)
-        assert steps == list(range(1, len(steps) + 1)), steps
+        if args.folds:
+            check_folds(trial, args.folds)
+        else:
+            assert steps == list(range(1, len(steps) + 1)), steps
     best = study.best_trial
     assert best.value == best.user_attrs["held_loss"], best
     # What the dashboard's page asks its server for.
@@ -218,6 +233,7 @@ def main():
     study.add_argument("url")
     study.add_argument("name")
     study.add_argument("--trials", type=int, required=True)
+    study.add_argument("--folds", type=int)
     study.set_defaults(run=check_study)
     args = parser.parse_args()
     args.run(args)

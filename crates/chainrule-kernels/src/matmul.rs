@@ -84,8 +84,11 @@ const SLIM: usize = 4;
 const TALL: usize = 32;
 /// Rows that are taken together, so that their part of A stays in the second cache.
 const ROWS: usize = 192;
-/// Panels of columns from which on packing A pays where its rows fall into the same sets
-/// of the cache; elsewhere it lies well as it is.
+/// Columns whose packed panels are kept for all bands of rows, where there are several: they
+/// stay in the third cache.
+const COLS: usize = 2048;
+/// Panels of columns from which on packing A pays where its rows or terms fall into the same
+/// sets of the cache; elsewhere it lies well as it is.
 const PACK_A: usize = 4;
 /// Bytes between rows that fall into the same sets.
 const SAME_SETS: usize = 1024;
@@ -94,13 +97,10 @@ const PACK_B: usize = 4;
 /// Bytes between rows that are far apart.
 const FAR: usize = 1024;
 
-/// A part of a product, turned so that vectors lie along n.
+/// A product, turned so that vectors lie along n.
 struct Run<T> {
     base: Base<T>,
     g: Gemm,
-    /// Rows and columns of this part.
-    rows: (usize, usize),
-    cols: (usize, usize),
     /// Room for packed rows of A, for a packed panel of B, and for a tile of C.
     rooms: [*mut T; 3],
 }
@@ -152,23 +152,23 @@ impl<T: Forms> Part<T> for Gemm {
 
     unsafe fn run(&self, base: Base<T>, isa: Isa, _: &Inputs<'_, T>) {
         let g = self.turned();
-        let [a, b, c] = room(&g, g.m);
+        let [a, b, c] = room(&g);
         scratch::with((a + b + c) * size_of::<T>(), |memory| {
             let start: *mut T = memory.cast();
             // SAFETY: the rooms lie one after the other; the caller's condition.
             unsafe {
                 let rooms = [start, start.add(a), start.add(a + b)];
-                let (rows, cols) = ((0, g.m), (0, g.n));
-                T::dispatch(isa, &Run { base, g, rows, cols, rooms });
+                T::dispatch(isa, &Run { base, g, rooms });
             }
         });
     }
 }
 
-/// Elements of the rooms for a part of `rows` rows, for any vectors' width.
-fn room(g: &Gemm, rows: usize) -> [usize; 3] {
+/// Elements of the rooms, for any vectors' width.
+fn room(g: &Gemm) -> [usize; 3] {
     let (depth, panel) = (g.k.min(DEPTH), 8 * 16);
-    let room = [rows.min(ROWS) * depth, depth * panel, 12 * panel];
+    let kept = if g.m > ROWS { g.n.min(COLS).next_multiple_of(panel) } else { panel };
+    let room = [g.m.min(ROWS) * depth, depth * kept, 12 * panel];
     room.map(|elements| elements.next_multiple_of(16))
 }
 
@@ -198,6 +198,12 @@ impl Gemm {
     }
 }
 
+/// Tiles over that many rows, and their height: as even as can be, so that the last is not a sliver.
+fn even<V: Vector>(rows: usize) -> (usize, usize) {
+    let tiles = rows.div_ceil(V::TILE).max(1);
+    (tiles, rows.div_ceil(tiles))
+}
+
 /// Where a packed or unpacked operand lies, and its strides.
 #[derive(Clone, Copy)]
 struct Operand<T> {
@@ -215,44 +221,49 @@ impl<T: Forms> Kernel<T> for Run<T> {
 }
 
 impl<T: Forms> Run<T> {
-    /// All chains of this part, one depth after the other.
+    /// All chains of this part: one block of columns, one depth, one band of rows after the other.
     ///
     /// # Safety
     /// The rooms are as large as [`room`] says.
     #[inline(always)]
     unsafe fn chains<V: Vector<E = T>>(&self, rooms: [*mut T; 3]) {
-        let (first, end) = self.rows;
-        for k in (0..self.g.k.max(1)).step_by(DEPTH) {
-            let depth = DEPTH.min(self.g.k - k);
-            let mut row = first;
-            while row < end {
-                let rows = ROWS.min(end - row);
-                // SAFETY: rows, columns and terms inside the operands.
-                unsafe { self.band::<V>(rooms, (row, rows), (k, depth)) }
-                row += rows;
+        let g = &self.g;
+        let bands = g.m.div_ceil(ROWS).max(1);
+        let band = g.m.div_ceil(bands).max(1);
+        let block = if bands > 1 { COLS } else { g.n };
+        let width = widest::<V>(even::<V>(band).1) * V::LANES;
+        for col in (0..g.n).step_by(block.max(1)) {
+            for k in (0..g.k.max(1)).step_by(DEPTH) {
+                let terms = (k, DEPTH.min(g.k - k));
+                for row in (0..g.m).step_by(band) {
+                    let rows = (row, band.min(g.m - row));
+                    let cols = (col, block.min(g.n - col), width);
+                    // SAFETY: rows, columns and terms inside the operands.
+                    unsafe { self.band::<V>(rooms, rows, cols, terms) }
+                }
             }
         }
     }
 
-    /// One band of rows against all panels of columns.
+    /// One band of rows against all panels of a block of columns.
     ///
     /// # Safety
-    /// The rows and terms exist.
+    /// The rows, columns and terms exist; a band that is not the first follows the one before it
+    /// with the same columns, terms and `width`, which a tile of the first band can have.
     #[inline(always)]
     unsafe fn band<V: Vector<E = T>>(
         &self,
         [a_room, b_room, c_room]: [*mut T; 3],
         (row, rows): (usize, usize),
+        (first, cols, width): (usize, usize, usize),
         (k, depth): (usize, usize),
     ) {
         let g = &self.g;
-        let tiles = rows.div_ceil(V::TILE);
-        // Tiles as even as can be, so that the last is not a sliver.
-        let height = rows.div_ceil(tiles);
-        let width = widest::<V>(height) * V::LANES;
-        let (first, end) = self.cols;
-        let clash = g.a_rs != 1 && (g.a_rs * size_of::<T>()).is_multiple_of(SAME_SETS);
-        let pack = clash && (end - first).div_ceil(width) >= PACK_A;
+        let (tiles, height) = even::<V>(rows);
+        let (several, end) = (g.m > rows, first + cols);
+        let apart = if g.a_rs == 1 { g.a_cs } else { g.a_rs };
+        let clash = (apart * size_of::<T>()).is_multiple_of(SAME_SETS) && apart > 1;
+        let pack = clash && cols.div_ceil(width) >= PACK_A;
         // SAFETY: all elements named exist; rooms are large enough.
         unsafe {
             let a = self.base.at(g.a + row * g.a_rs + k * g.a_cs);
@@ -265,7 +276,9 @@ impl<T: Forms> Run<T> {
                 let vectors = (end - col).div_ceil(V::LANES).min(width / V::LANES);
                 let vectors = 1 << vectors.ilog2();
                 let cols = (end - col).min(vectors * V::LANES);
-                let b = self.panel::<V>(b_room, tiles, (k, depth), (col, cols, vectors));
+                let kept = if several { (col - first) * depth } else { 0 };
+                let room = (b_room.add(kept), several && row > 0);
+                let b = self.panel::<V>(room, tiles, (k, depth), (col, cols, vectors));
                 for tile in 0..tiles {
                     let top = tile * height;
                     if top >= rows {
@@ -285,14 +298,15 @@ impl<T: Forms> Run<T> {
         }
     }
 
-    /// A panel of B: where it lies, or packed so that its rows are whole vectors.
+    /// A panel of B: where it lies, or packed so that its rows are whole vectors, unless
+    /// the room holds it already.
     ///
     /// # Safety
-    /// The terms and columns exist; the room holds a panel.
+    /// The terms and columns exist; the room is large enough for a panel, or holds this one.
     #[inline(always)]
     unsafe fn panel<V: Vector<E = T>>(
         &self,
-        room: *mut T,
+        (room, held): (*mut T, bool),
         tiles: usize,
         (k, depth): (usize, usize),
         (col, cols, vectors): (usize, usize, usize),
@@ -307,7 +321,8 @@ impl<T: Forms> Run<T> {
                 return (b, g.b_rs);
             }
             let width = vectors * V::LANES;
-            if g.b_cs == 1 {
+            if held {
+            } else if g.b_cs == 1 {
                 for i in 0..depth {
                     b.add(i * g.b_rs).copy_to_nonoverlapping(room.add(i * width), cols);
                 }
@@ -372,7 +387,14 @@ unsafe fn pack_rows<V: Vector>(
         // SAFETY: rows from top and all terms exist.
         unsafe {
             let from = a.start.add(top * a.rs);
-            V::transpose(from, (a.rs, a.cs), (h, depth), to.add(top * depth), h);
+            let to = to.add(top * depth);
+            if a.rs == 1 {
+                for k in 0..depth {
+                    from.add(k * a.cs).copy_to_nonoverlapping(to.add(k * h), h);
+                }
+            } else {
+                V::transpose(from, (a.rs, a.cs), (h, depth), to, h);
+            }
         }
     }
 }

@@ -14,6 +14,9 @@
 //! assert_eq!(draws.uniform(0, 3, 4), Draws::new(7, 1).uniform(0, 3, 4));
 //! ```
 
+use crate::simd::{Forms, Kernel, Vector, isa};
+use std::cell::Cell;
+
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
@@ -49,6 +52,35 @@ pub(crate) fn philox_many(counters: [[u32; MANY]; 4], key: [u32; 2]) -> [[u32; M
         (k, l) = (k.wrapping_add(WEYL[0]), l.wrapping_add(WEYL[1]));
     }
     [a, b, c, d]
+}
+
+/// Four words as a number among `0..n`; 0 if `n` is 0.
+fn below(n: u64, words: [u32; 4]) -> u64 {
+    // Multiply and shift; the rare unfair remainder is drawn again from the other half of
+    // the block, where it is fair up to 2⁻⁶⁴. Remainders from n on are fair in any case.
+    let first = u128::from(words[0]) | u128::from(words[1]) << 32;
+    let product = first * u128::from(n);
+    let rest = product as u64;
+    let unfair = rest < n && rest < n.wrapping_neg() % n;
+    let again = || u128::from(words[2]) | u128::from(words[3]) << 32;
+    ((if unfair { again() * u128::from(n) } else { product }) >> 64) as u64
+}
+
+/// Philox of the counters (a, b + 0 … b + MANY − 1, c), as fast as this processor can.
+struct Group {
+    counter: [u32; 4],
+    key: [u32; 2],
+    words: Cell<[[u32; MANY]; 4]>,
+}
+
+impl Kernel<f32> for Group {
+    #[inline(always)]
+    unsafe fn run<V: Vector<E = f32>>(&self) {
+        let [low, high, b, c] = self.counter;
+        let bs = std::array::from_fn(|g| b.wrapping_add(g as u32));
+        let counters = [[low; MANY], [high; MANY], bs, [c; MANY]];
+        self.words.set(philox_many(counters, self.key));
+    }
 }
 
 /// All draws of one seed and one purpose. Purposes are numbers that the caller keeps
@@ -89,14 +121,7 @@ impl Draws {
 
     /// Uniform among `0..n`, without bias; 0 if `n` is 0.
     pub fn below(&self, n: u64, a: u64, b: u32, c: u32) -> u64 {
-        // Multiply and shift; the rare unfair remainder is drawn again from the other
-        // half of the block, where it is fair up to 2⁻⁶⁴.
-        let words = self.words(a, b, c);
-        let first = u128::from(words[0]) | u128::from(words[1]) << 32;
-        let again = u128::from(words[2]) | u128::from(words[3]) << 32;
-        let product = first * u128::from(n);
-        let unfair = (product as u64) < n.wrapping_neg().checked_rem(n).unwrap_or(0);
-        ((if unfair { again * u128::from(n) } else { product }) >> 64) as u64
+        below(n, self.words(a, b, c))
     }
 
     /// Normal with mean 0 and variance 1 (Box–Muller, in f64 by `libm`).
@@ -120,10 +145,26 @@ impl Draws {
     /// Puts one piece of an epoch's rows into a random order (Fisher–Yates); the draws of
     /// [`Draws::permutation`] are those of piece 0.
     pub fn shuffle(&self, epoch: u64, piece: u32, rows: &mut [u32]) {
-        for last in (1..rows.len()).rev() {
-            let other = self.below(last as u64 + 1, epoch, last as u32, piece) as usize;
-            rows.swap(last, other);
+        let mut end = rows.len();
+        while end > 1 {
+            let first = end.saturating_sub(MANY);
+            let words = self.group(epoch, first as u32, piece);
+            for last in (first.max(1)..end).rev() {
+                let words = words.map(|word| word[last - first]);
+                rows.swap(last, below(last as u64 + 1, words) as usize);
+            }
+            end = first;
         }
+    }
+
+    /// [`Draws::words`] for b and those that follow it: word i of the g-th at `[i][g]`.
+    fn group(&self, a: u64, b: u32, c: u32) -> [[u32; MANY]; 4] {
+        let counter = [a as u32, (a >> 32) as u32, b, c];
+        let words = Cell::new([[0; MANY]; 4]);
+        let group = Group { counter, key: self.key, words };
+        // SAFETY: `isa` is what this processor has.
+        unsafe { f32::dispatch(isa(), &group) };
+        group.words.into_inner()
     }
 }
 
@@ -193,6 +234,21 @@ mod tests {
         }
         assert_ne!(draws.permutation(0, 100), draws.permutation(1, 100));
         assert_eq!(draws.permutation(4, 100), draws.permutation(4, 100));
+    }
+
+    #[test]
+    fn an_order_is_drawn_as_if_row_by_row() {
+        let draws = Draws::new(9, 4);
+        for n in [2, 3, 16, 17, 33, 1000] {
+            let mut rows: Vec<u32> = (0..n).collect();
+            for last in (1..n).rev() {
+                let other = draws.below(u64::from(last) + 1, 1 << 40, last, 6);
+                rows.swap(last as usize, other as usize);
+            }
+            let mut drawn: Vec<u32> = (0..n).collect();
+            draws.shuffle(1 << 40, 6, &mut drawn);
+            assert_eq!(drawn, rows);
+        }
     }
 
     #[test]

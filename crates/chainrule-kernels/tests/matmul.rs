@@ -59,11 +59,17 @@ fn element(arena: &[f32], g: &Gemm, i: usize, j: usize) -> f32 {
 }
 
 fn agrees(team: &Team, g: &Gemm) {
+    agrees_at(team, g, 1);
+}
+
+/// Looks at every `every`-th element.
+fn agrees_at(team: &Team, g: &Gemm, every: usize) {
     let before = numbers(g.m * g.k + g.k * g.n + g.m * g.n, g.m + g.n);
     let mut arena = before.clone();
     f32::call(team, &mut arena, Call::Gemm(*g));
     assert_eq!(arena[..g.c], before[..g.c]);
-    for (i, j) in (0..g.m).flat_map(|i| (0..g.n).map(move |j| (i, j))) {
+    let all = (0..g.m).flat_map(|i| (0..g.n).map(move |j| (i, j)));
+    for (i, j) in all.step_by(every) {
         let got = arena[g.c + i * g.c_rs + j * g.c_cs];
         assert_eq!(
             got.to_bits(),
@@ -93,6 +99,18 @@ fn large_shapes_are_the_reference_on_any_number_of_threads() {
             [0, 1, 2, 4, 9, 14]
                 .iter()
                 .for_each(|&t| agrees(&team, &laid_out(m, n, k, t)));
+        }
+    }
+}
+
+#[test]
+fn bands_of_rows_and_blocks_of_columns_are_the_reference_too() {
+    for threads in [1, 3] {
+        // Rows that fall into the same sets of a cache, so that both operands are packed.
+        for (m, n, k) in [(512, 1061, 768), (193, 1030, 20), (385, 40, 1025)] {
+            for turns in [0, 1, 2, 4, 9, 14] {
+                agrees_at(&Team::new(threads), &laid_out(m, n, k, turns), 23);
+            }
         }
     }
 }

@@ -3,7 +3,9 @@
 //! `cargo run --release -p chainrule --example floor [threads [cell]]` prints milliseconds an
 //! epoch of T1 (2-16-16-3, 3,000 rows), T2 (20-64-64-2, 100,000 rows) and T3 (784-128-10, 60,000
 //! rows), all relu and Adam, in batches of several sizes, for both, and their ratio; `steps`
-//! behind that, each step's time too. Data are drawn; only time is measured.
+//! behind that, each step's time too. Data are drawn; only time is measured. `data=FOLDER` behind
+//! that takes the x.npy and y.npy that `make bench` wrote there, so that a training by `fit` or by
+//! the command can be held against the bare loop on the same numbers.
 #![allow(clippy::print_stdout, reason = "an example prints its figures")]
 
 use std::sync::Arc;
@@ -63,13 +65,30 @@ struct Data {
     start: Vec<Vec<f32>>,
 }
 
+/// The numbers of an .npy file, four bytes each.
+fn numbers(folder: &str, name: &str) -> impl Iterator<Item = [u8; 4]> {
+    let bytes =
+        std::fs::read(format!("{folder}/{name}")).expect("a folder of `make bench`");
+    let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let all = bytes[header..].chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
+    all.collect::<Vec<_>>().into_iter()
+}
+
 fn data(c: &Cell) -> Data {
     let draws = Draws::new(1, 9);
     let (d, k) = (c.widths[0], c.widths[c.widths.len() - 1]);
     let mut x = pages::room(c.rows * d);
-    x.extend((0..c.rows * d).map(|i| draws.uniform(i as u64, 0, 0) as f32 - 0.5));
-    let classes =
-        (0..c.rows).map(|i| draws.below(k as u64, i as u64, 1, 0) as u32).collect();
+    let mut classes: Vec<u32> = Vec::new();
+    if let Some(folder) =
+        std::env::args().find_map(|a| a.strip_prefix("data=").map(String::from))
+    {
+        x.extend(numbers(&folder, "x.npy").map(f32::from_le_bytes).take(c.rows * d));
+        classes.extend(numbers(&folder, "y.npy").map(u32::from_le_bytes).take(c.rows));
+    } else {
+        x.extend((0..c.rows * d).map(|i| draws.uniform(i as u64, 0, 0) as f32 - 0.5));
+        let class = |i: usize| draws.below(k as u64, i as u64, 1, 0) as u32;
+        classes.extend((0..c.rows).map(class));
+    }
     let mut start = Vec::new();
     for w in c.widths.windows(2) {
         let scale = (2.0 / w[0] as f64).sqrt();
@@ -297,7 +316,7 @@ fn main() {
         let (hand, hand_loss) = by_hand(c, &data, 3);
         let (ours, loss) = planned(c, &data, threads, 3);
         println!(
-            "{}: by hand {hand:.0} ms (loss {hand_loss:.5}), planned, {threads} threads {ours:.0} ms (loss {loss:.5}), ratio {:.2}",
+            "{}: by hand {hand:.0} ms (loss {hand_loss:.5}), planned, {threads} threads {ours:.1} ms (loss {loss:.5}), ratio {:.2}",
             c.name,
             ours / hand
         );

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod metrics;
 pub mod model;
 mod pdf;
+mod picture;
 pub mod plan;
 pub mod run;
 pub mod runs;

@@ -4,6 +4,8 @@
 
 use chainrule::explain::AskOptions;
 
+use crate::args::whole;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Asking {
     /// The update rule of ' and @ [default: that of the train: line]
@@ -11,14 +13,14 @@ pub(super) struct Asking {
     update: Option<String>,
     /// How many steps ' stands for
     #[arg(long, value_name = "N", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=100_000))]
+    #[arg(value_parser = whole(0..=100_000_u32))]
     steps: u32,
     /// Symbols that are held fixed
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     freeze: Vec<String>,
     /// Round every step to so many decimals, as a calculation by hand does
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=17))]
+    #[arg(value_parser = whole(0..=17_u32))]
     round_each: Option<u32>,
     /// Shapes and gradients over so many examples: a number or a letter
     #[arg(long, value_name = "m")]

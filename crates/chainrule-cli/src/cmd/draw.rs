@@ -10,6 +10,7 @@ use chainrule::graph::module::Module;
 use serde_json::{Value, json};
 
 use super::Sets;
+use crate::args::natural;
 use crate::failure::{DONE, Failure, Outcome, USAGE};
 use crate::report;
 use crate::screen::Screen;
@@ -30,7 +31,7 @@ pub(crate) struct Args {
     #[arg(short, long = "output", value_name = "FILE")]
     output: Option<PathBuf>,
     /// Columns of the terminal; what is wider is not drawn there
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = natural::<u32>)]
     width: u32,
     #[command(flatten)]
     set: Sets,

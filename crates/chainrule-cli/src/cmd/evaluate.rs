@@ -9,6 +9,7 @@ use chainrule::Trained;
 use serde_json::json;
 
 use super::{Sets, folds, scores};
+use crate::args::whole;
 use crate::failure::{DONE, Failure, Outcome};
 use crate::screen::Screen;
 
@@ -28,16 +29,16 @@ pub(crate) struct Args {
     #[arg(conflicts_with = "folds")]
     data: Option<PathBuf>,
     /// Train the file so many times, each time measured on rows that it has not seen
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    #[arg(long, value_name = "K", value_parser = whole(2..=1000_u32))]
     folds: Option<u32>,
     #[command(flatten)]
     set: Sets,
     /// Trainings at a time, each on one thread; results do not depend on it [default: one a core]
     #[arg(long, value_name = "N", requires = "folds",
-        value_parser = clap::value_parser!(u32).range(1..=1024))]
+        value_parser = whole(1..=1024_u32))]
     workers: Option<u32>,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=1024_u32))]
     threads: Option<u32>,
 }
 

@@ -12,6 +12,7 @@ use chainrule::{Error, Options};
 use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
+use crate::args::{natural, whole};
 use crate::failure::{DONE, Failure, Outcome, USAGE};
 use crate::report;
 use crate::screen::Screen;
@@ -33,17 +34,17 @@ pub(crate) struct Args {
     file: PathBuf,
     /// How many variants
     #[arg(long, value_name = "N", default_value_t = 2)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=500))]
+    #[arg(value_parser = whole(1..=500_u32))]
     variants: u32,
     /// Where the numbers come from
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = natural::<u64>)]
     seed: u64,
     /// What is asked; may be repeated [default: every equation, gradient and update]
     #[arg(long, value_name = "Q")]
     ask: Vec<String>,
     /// Decimals of the results
     #[arg(long, value_name = "N", default_value_t = 4)]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=10))]
+    #[arg(value_parser = whole(0..=10_u32))]
     decimals: u32,
     /// The update rule of ' [default: that of the train: line]
     #[arg(long, value_name = "RULE")]

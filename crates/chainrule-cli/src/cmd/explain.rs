@@ -27,6 +27,7 @@ use super::Sets;
 use super::ascii::Spelling;
 use super::asking::Asking;
 use super::solution;
+use crate::args::{natural, whole};
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::numbers::Digits;
 use crate::report::{self, style};
@@ -61,10 +62,11 @@ pub(crate) struct Args {
     asking: Asking,
     /// Significant digits of numbers in text [default: the file's `digits:`, else 6]
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=17))]
+    #[arg(value_parser = whole(1..=17_u32))]
     digits: Option<u32>,
     /// Take the values from this row of the data (from 1), after its preparation
-    #[arg(long, value_name = "I", conflicts_with = "batch")]
+    #[arg(long, value_name = "I", conflicts_with = "batch",
+        value_parser = natural::<usize>)]
     row: Option<usize>,
     /// Take the values from these rows of the data
     #[arg(long, value_name = "I..J")]
@@ -73,7 +75,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "evaluate")]
     mode: Mode,
     /// The seed of starts and of dropout masks
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = natural::<u64>)]
     seed: u64,
     /// Matrix lines only
     #[arg(long, group = "level", conflicts_with = "ask")]

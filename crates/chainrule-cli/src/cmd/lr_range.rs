@@ -14,6 +14,7 @@ use chainrule::tune::space::Axis;
 use serde_json::json;
 
 use super::Sets;
+use crate::args::{number, whole};
 use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::numbers::Digits;
 use crate::plot::{Points, scatter};
@@ -33,13 +34,16 @@ pub(crate) struct Args {
     /// The file of equations
     file: PathBuf,
     /// The first rate
-    #[arg(long, value_name = "RATE", default_value_t = 1e-6)]
+    #[arg(long, value_name = "RATE", default_value_t = 1e-6, value_parser = number,
+        allow_hyphen_values = true)]
     from: f64,
     /// The last rate, if it comes to that
-    #[arg(long, value_name = "RATE", default_value_t = 10.0)]
+    #[arg(long, value_name = "RATE", default_value_t = 10.0, value_parser = number,
+        allow_hyphen_values = true)]
     to: f64,
     /// Steps
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 300,
+        value_parser = whole(20..=1_000_000_usize))]
     steps: usize,
     #[command(flatten)]
     set: Sets,

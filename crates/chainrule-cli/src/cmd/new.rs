@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::json;
 
+use crate::args::whole;
 use crate::failure::{DONE, Failure, Outcome};
 use crate::screen::Screen;
 use crate::template::{Activation, Network, Task};
@@ -52,8 +53,8 @@ enum Kind {
 }
 
 /// Sizes of layers that a machine can hold.
-fn size() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(1..=10_000_000)
+fn size() -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync {
+    whole(1..=10_000_000)
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {

@@ -22,6 +22,7 @@ use chainrule::{Error, Model};
 use serde_json::{Value, json};
 
 use super::Sets;
+use crate::args::whole;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome};
 use crate::report;
 use crate::screen::Screen;
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     /// The file of equations
     file: PathBuf,
     /// Rows of a step [default: the file's `batch`, else 32]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=u32::MAX))]
     batch: Option<u32>,
     #[command(flatten)]
     set: Sets,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use chainrule::{Prediction, Trained};
 use serde_json::{Value, json};
 
+use crate::args::whole;
 use crate::failure::{DONE, Outcome};
 use crate::screen::Screen;
 use crate::writing;
@@ -27,7 +28,7 @@ pub(crate) struct Args {
     #[arg(short, long = "output", value_name = "FILE")]
     output: Option<PathBuf>,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=1024_u32))]
     threads: Option<u32>,
 }
 

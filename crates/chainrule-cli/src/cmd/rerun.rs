@@ -10,6 +10,7 @@ use chainrule::runs::{Comparison, Run, rerun};
 use chainrule::train::{Control, Event};
 use serde_json::json;
 
+use crate::args::natural;
 use crate::failure::{DONE, FINDINGS, Failure, Outcome, USAGE};
 use crate::progress::Progress;
 use crate::report;
@@ -28,7 +29,8 @@ pub(crate) struct Args {
     /// The run folder, or the model beside it
     run: PathBuf,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = natural::<usize>)]
     threads: usize,
     /// Say nothing but the outcome
     #[arg(short, long)]

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chainrule::data::{Part, Parts};
+use chainrule::data::Parts;
 use chainrule::diagnose::splits::{self, Splits, Twins};
 use chainrule::{Model, Options};
 use serde_json::json;
@@ -60,21 +60,15 @@ fn of_file(file: &Path, screen: &Screen) -> Result<Vec<(String, Splits)>, Failur
     let parts = Parts::from(&loaded);
     parts.reports().for_each(|report| say_report(report, screen));
     let name = file.display();
-    let mut all = Vec::new();
-    for (part, held) in parts.named().into_iter().skip(1) {
-        if let (Part::Memory(train), Part::Memory(held)) = (parts.train, held) {
-            let place = format!("{name}, {part}");
-            let found = splits::of_parts(parts.preparation, train, held, &place);
-            all.push((format!("{name}: training against {part}"), found));
-        }
-    }
+    let all = splits::of_all(&parts, usize::MAX, &|part| format!("{name}, {part}"));
     if all.is_empty() {
         let words = format!(
             "{name}: the data: line names one part; add `hold out 20 %` or `validate FILE`"
         );
         return Err(Failure::Usage(words));
     }
-    Ok(all)
+    let titled = |(part, found)| (format!("{name}: training against {part}"), found);
+    Ok(all.into_iter().map(titled).collect())
 }
 
 fn document(title: &str, splits: &Splits) -> serde_json::Value {

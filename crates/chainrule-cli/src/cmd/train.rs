@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::Sets;
 use super::begin;
+use crate::args::whole;
 use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::progress::Progress;
 use crate::screen::Screen;
@@ -58,7 +59,8 @@ pub(crate) struct Args {
     cache: Option<PathBuf>,
     /// Rows of the cache that are in memory and shuffled together: `100000 rows`, `64 MiB`
     /// [default: 256 MiB]
-    #[arg(long, value_name = "ROWS|SIZE", value_parser = window, conflicts_with = "resume")]
+    #[arg(long, value_name = "ROWS|SIZE",
+        value_parser = window, conflicts_with = "resume")]
     cache_window: Option<Window>,
     /// Read the data into memory, however large it is
     #[arg(long, conflicts_with_all = ["cache", "cache_window", "resume"])]
@@ -78,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<String>,
     /// Threads; the results do not depend on it [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=1024_u32))]
     threads: Option<u32>,
     /// Where run folders and models go
     #[arg(long, value_name = "DIR", default_value = "runs")]

@@ -55,7 +55,7 @@ fn a_run_of_ours_is_a_log() {
     let ran = place.run(&["train", "t.chain", "--set", "epochs=12", "--quiet"]);
     assert_eq!(ran.status, 0, "{ran:?}");
     let ran = place.run(&["diagnose", "runs/t-1"]);
-    assert!(ran.out.contains("12 training losses"), "{ran:?}");
+    assert!(ran.out.contains("12 training losses, 12 validation losses"), "{ran:?}");
 }
 
 #[test]
@@ -75,11 +75,12 @@ fn wrong_use_is_named() {
     let place = Place::new();
     curves(&place);
     place.file("no.csv", "a,b\n1,2\n");
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["diagnose", "no.csv"], "no training loss; found a, b"),
         (&["diagnose", "gone.csv"], "gone.csv"),
         (&["diagnose", "--candidates", "0.1,-1"], "above 0"),
-        (&["diagnose", "--candidates", "x"], "invalid"),
+        (&["diagnose", "--candidates", "0.1,x"], "'x' for '--candidates"),
+        (&["diagnose", "--candidates", "0.1,x"], "expected a number, such as 0.01"),
         (&["diagnose", "--about", "nothing"], "no finding is called nothing"),
         (
             &["diagnose", "--curves", "slow.csv", "good.csv", "--rates", "0.1"],
@@ -248,4 +249,71 @@ fn the_gap_of_a_run_is_a_waterfall_that_ends_at_the_validation_loss() {
     assert!(ran.err.contains("t.csv"), "{ran:?}");
     let ran = place.run(&["diagnose", "--gap", "runs/none"]);
     assert_eq!(ran.status, 2, "{ran:?}");
+}
+
+#[test]
+fn the_gradients_of_a_training_and_of_a_run_are_drawn_layer_by_layer() {
+    let place = crate::training::place();
+    let svg =
+        |name: &str| std::fs::read_to_string(place.path().join(name)).expect("a picture");
+    let ran = place.run(&["diagnose", "t.chain", "--train", "--svg", "flow.svg"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("wrote flow.svg"), "{ran:?}");
+    let flow = svg("flow.svg");
+    for words in ["W1", "W2", "before the first step", "epoch 30", "a step, for"] {
+        assert!(flow.contains(words), "{words}");
+    }
+    let ran = place.run(&["train", "t.chain", "--quiet"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let args = ["diagnose", "runs/t-1", "--svg", "run.svg", "--format", "json"];
+    let flow = place.run(&args).json()[0]["flow"].clone();
+    assert_eq!(flow["layers"], serde_json::json!(["W1", "W2"]));
+    let moments = flow["moments"].as_array().expect("moments");
+    assert_eq!(moments.len(), 2);
+    assert_eq!((&moments[0]["epoch"], &moments[1]["epoch"]), (&0.into(), &30.into()));
+    assert!(
+        moments[1]["gradients"][0].as_f64() > Some(0.0)
+            && moments[1]["steps"][0].is_null()
+    );
+    assert!(!svg("run.svg").contains("a step, for"), "no step of a run was watched");
+    // What has no gradients has no picture.
+    place.file("log.csv", "epoch,loss\n1,2.5\n2,1.5\n");
+    for (args, words) in [
+        (&["t.chain"][..], "add --train"),
+        (&["t.chain", "t.chain", "--train"], "one picture"),
+        (&["--candidates", "0.1,0.01"], "--svg goes with"),
+        (&["log.csv"], "no picture"),
+    ] {
+        let ran = place.run(&[&["diagnose", "--svg", "none.svg"], args].concat());
+        assert_eq!(ran.status, 2, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(words), "{args:?}: {ran:?}");
+    }
+    assert!(!place.names().contains(&"none.svg".to_owned()));
+}
+
+#[test]
+fn rows_that_leak_are_told_of_a_file_of_its_training_and_of_its_run() {
+    let place = Place::new();
+    let table = rows(5, 200, 0.0);
+    let lines: Vec<&str> = table.lines().collect();
+    place.file("data.csv", [&lines[..181], &lines[1..21]].concat().join("\n") + "\n");
+    place.file(
+        "net.chain",
+        "input x : D\ntarget y : 1\nparam w : 1×D ~ glorot\nŷ = w x\n\
+         L = half_mse(y, ŷ)\nminimize mean(L)\n\
+         data: data.csv, x = a b standardized, y = y, hold out 20 % last\n\
+         train: sgd(lr = 0.1), epochs 5\n",
+    );
+    let ran = place.run(&["train", "net.chain", "--quiet"]);
+    assert!(ran.status == 0 && !ran.err.contains("split_leak"), "a cheap look: {ran:?}");
+    let full = place.run(&["train", "net.chain", "--diagnose"]);
+    assert!(full.err.contains("warning[split_leak]: 20 of 40 rows"), "{full:?}");
+    for args in [&["net.chain"][..], &["net.chain", "--train"], &["runs/net-1"]] {
+        let ran = place.run(&[&["diagnose"], args].concat());
+        assert!(
+            ran.out.contains("warning[split_leak]: 20 of 40 rows"),
+            "{args:?}: {ran:?}"
+        );
+        assert!(ran.out.contains("--> held out"), "{args:?}: {ran:?}");
+    }
 }

@@ -375,7 +375,7 @@ fn folds_that_cannot_be_made_are_refused() {
         assert_eq!(ran.status, 2, "{ran:?}");
         assert!(ran.err.contains(words), "{}", ran.err);
     };
-    refused(&["--folds", "1"], "1 is not in 2..=1000");
+    refused(&["--folds", "1"], "expected a whole number from 2 to 1000");
     refused(&["--folds", "121"], "2 to 120");
     refused(&["t.csv", "--folds", "3"], "cannot be used with");
     refused(&["t.csv", "--set", "lr=1"], "--set belongs to --folds");

@@ -75,7 +75,7 @@ fn what_cannot_be_meant_is_told_before_anything_is_trained() {
         (&["--search", "H ~ {4, 0}"], "--search H=0: expected a dimension's size"),
         (&["--search", "lr ~ 1..2", "--search", "lr ~ 1..3"], "it is searched twice"),
         (&["--halving", "--trials", "9", "--bracket", "4"], "no whole brackets of 4"),
-        (&["--halving", "--eta", "1"], "eta: expected 2 or more"),
+        (&["--halving", "--eta", "1"], "expected a whole number from 2 to 1000"),
         (&["--eta", "2"], "--halving"),
         (&["--storage", "mysql://x"], "expected sqlite:///FILE"),
         (&["--trials", "0"], "--trials"),
@@ -102,6 +102,48 @@ fn a_study_that_is_done_is_shown_again_and_more_trials_are_added_to_it() {
     assert_eq!(trials(&more)[..6], trials(&first)[..]);
     let none = tune(&place, &[&JSON[..], &["--storage", "none"]].concat());
     assert_eq!(trials(&none), trials(&first), "records change nothing");
+}
+
+#[test]
+fn folds_judge_a_trial_by_its_mean_over_rows_that_had_no_part_in_it() {
+    let place = place();
+    let args = [&JSON[..], &["--study", "s", "--folds", "3"]].concat();
+    let ran = tune(&place, &[&args[..], &["--workers", "1"]].concat());
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let own =
+        [&JSON[..], &["--storage", "none", "--folds", "3", "--workers", "3"]].concat();
+    assert_eq!(
+        trials(&tune(&place, &own)),
+        trials(&ran),
+        "workers and records change nothing"
+    );
+    assert_eq!(ran.json()["folds"], 3);
+    let one = &ran.json()["trials"][0];
+    // The same folds as `evaluate --folds`, so the same losses.
+    let lr = one["set"]["lr"].as_str().expect("a rate");
+    let set = format!("lr={lr}");
+    let alone =
+        ["evaluate", "t.chain", "--folds", "3", "--set", &set, "--format", "json"];
+    let alone = place.run(&alone).json();
+    let losses: Vec<&Value> =
+        (0..3).map(|i| &alone["folds"][i]["evaluation"]["loss"]).collect();
+    let folds: Vec<&Value> =
+        one["figures"]["folds"].as_array().expect("folds").iter().collect();
+    assert_eq!(folds, losses);
+    assert_eq!(one["losses"][0], alone["metrics"][0]["model"]["mean"]);
+    assert_eq!(one["figures"]["spread"], alone["metrics"][0]["model"]["deviation"]);
+    for other in [&["--folds", "4"][..], &[]] {
+        let named = [&JSON[..], &["--study", "s"], other].concat();
+        let refused = tune(&place, &named);
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.out.contains("study s, folds: expected 3"), "{refused:?}");
+    }
+    let table =
+        tune(&place, &["--study", "s", "--folds", "3", "--trials", "6", "--no-final"]);
+    assert!(table.out.contains("3 folds") && table.out.contains('±'), "{}", table.out);
+    let many = tune(&place, &["--folds", "200", "--storage", "none"]);
+    assert_eq!(many.status, 2, "{many:?}");
+    assert!(many.err.contains("2 to 120 (as many as rows)"), "{many:?}");
 }
 
 #[test]
@@ -188,6 +230,15 @@ fn twenty_kills_lose_and_double_no_trial() {
 
 #[cfg(unix)]
 #[test]
+fn twenty_kills_change_no_mean_over_folds() {
+    let place = place();
+    place.file("t.chain", CLASSES.replace("batch 16, epochs 30", "batch 1, epochs 90"));
+    let args = ["--trials", "18", "--folds", "3", "--no-final", "--halving"];
+    killed(&place, &[&args[..], &["--workers", "1"]].concat());
+}
+
+#[cfg(unix)]
+#[test]
 fn twenty_kills_change_no_promotion() {
     let place = slow();
     let args = [
@@ -250,6 +301,17 @@ fn optuna_and_its_dashboard_open_a_study() {
     python(&["study", &url, "s", "--trials", "8"]);
 }
 
+#[test]
+fn optuna_reads_folds_as_attributes_and_their_mean_as_the_value() {
+    let place = place();
+    let args =
+        ["--trials", "6", "--study", "s", "--no-final", "--halving", "--folds", "3"];
+    let ran = tune(&place, &args);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let url = format!("sqlite:///{}", place.path().join("runs/studies.db").display());
+    python(&["study", &url, "s", "--trials", "6", "--folds", "3"]);
+}
+
 /// The server that `.ci/run` starts: an address with a database that may be filled.
 #[cfg(feature = "postgres")]
 fn server() -> Option<String> {
@@ -294,7 +356,7 @@ fn the_range_test_suggests_a_rate_below_the_one_that_diverges() {
     assert!((rate(2) / rate(1) - rate(1) / rate(0)).abs() < 1e-9, "the same factor");
     for (args, words) in [
         (&["--from", "1", "--to", "0.1"][..], "the smaller one first"),
-        (&["--steps", "3"], "expected 20 or more"),
+        (&["--steps", "3"], "expected a whole number from 20"),
     ] {
         let ran = place.run(&[&["lr-range", "t.chain"], args].concat());
         assert_eq!(ran.status, 2, "{ran:?}");

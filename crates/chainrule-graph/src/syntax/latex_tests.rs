@@ -42,6 +42,7 @@ fn the_usual_spellings_are_read_as_the_plain_ones() {
         ("e^{-x} + x^{2} + x^{n+1}", "e^(−x) + x² + x^(n + 1)"),
         ("{W}_{2,1} + {\\hat{y}}_{i}", "W[2, 1] + ŷ[i]"),
         ("3 \\cdot 10^{-4} x", "3e-4 x"),
+        ("3 \\cdot 10^{-0} x", "3e-0 x"),
         ("\\lvert x \\rvert + \\lVert x\\rVert_{1}", "|x| + ‖x‖_1"),
         ("a \\circ b\\,\\; c", "a ⊙ b c"),
         ("\\mathbf{1}\\left[z > 0\\right]", "1[z > 0]"),

@@ -431,13 +431,17 @@ fn plain_number(text: &str) -> String {
     }
 }
 
-/// ` \cdot 10^{-4}` behind a number, as LaTeX writes `e-4`.
-pub(super) fn power_of_ten(rest: &str) -> Option<(i32, usize)> {
+/// ` \cdot 10^{-4}` behind a number, as LaTeX writes `e-4`: the power as it is written, and the length
+/// of it all.
+pub(super) fn power_of_ten(rest: &str) -> Option<(String, usize)> {
     let body = rest.trim_start_matches(' ');
     let body = ["\\cdot", "\\times"].iter().find_map(|sign| body.strip_prefix(sign))?;
     let body = body.trim_start_matches(' ').strip_prefix("10^{")?;
     let (power, after) = body.split_once('}')?;
-    Some((power.replace('−', "-").parse().ok()?, rest.len() - after.len()))
+    let power = power.replace('−', "-");
+    let digits = power.strip_prefix(['-', '+']).unwrap_or(&power);
+    let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    whole.then(|| (power, rest.len() - after.len()))
 }
 
 /// `^\prime`, `^{\prime}`.

@@ -23,11 +23,21 @@ pub struct Fold {
     pub number: usize,
     /// Of how many.
     pub of: usize,
+    /// By which rows are dealt.
+    pub seed: u64,
+}
+
+impl Fold {
+    /// All folds of so many, dealt by one seed.
+    #[must_use]
+    pub fn all(of: usize, seed: u64) -> Vec<Self> {
+        (0..of).map(|number| Self { number, of, seed }).collect()
+    }
 }
 
 /// As [`super::prepare()`] on the rows outside of a fold, `hold out` included, and the rows of the
-/// fold by the recipe of the others. Rows are dealt to folds as a function of the seed, classes
-/// evenly where a target is a class of its own.
+/// fold by the recipe of the others. Rows are dealt to folds as a function of the fold's seed, classes
+/// evenly where a target is a class of its own; `seed` is that of `hold out`.
 ///
 /// # Errors
 /// As [`super::prepare()`]; [`Error::Usage`] for fewer than two folds, or more than rows.
@@ -40,7 +50,7 @@ pub fn prepare_fold(
 ) -> Result<(Prepared, Dataset), Error> {
     let picks = select(spec, symbols, source)?;
     let rows = rows_with_targets(source, &target_columns(symbols, &picks))?;
-    let (others, kept) = deal(symbols, &picks, source, &rows, seed, fold)?;
+    let (others, kept) = deal(symbols, &picks, source, &rows, fold)?;
     let learned = learn_from(spec, symbols, picks, source, &others, seed)?;
     let prepared = finished(spec, source, learned)?;
     let rows = kept.within(0, source.rows);
@@ -56,7 +66,6 @@ fn deal(
     picks: &[Vec<Pick<'_>>],
     source: &Source,
     rows: &Members,
-    seed: u64,
     fold: Fold,
 ) -> Result<(Members, Members), Error> {
     if fold.of < 2 || fold.of > rows.len() {
@@ -73,7 +82,7 @@ fn deal(
             next.by_ref().take(1).for_each(|place| *place = class);
         })?;
     }
-    let mut order = permutation(seed, all.len());
+    let mut order = permutation(fold.seed, all.len());
     order.sort_by_key(|&i| classes[i as usize]);
     let mut number = vec![0; all.len()];
     (0..).zip(&order).for_each(|(at, &i)| number[i as usize] = at % fold.of);

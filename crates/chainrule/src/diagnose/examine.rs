@@ -7,6 +7,7 @@
 use super::evidence::course::{Ear, Eye};
 use super::evidence::scope::Scope;
 use super::evidence::{CELLS, Evidence, FEW_CELLS, course};
+use super::flow::Flow;
 use super::rules::{Bench, Kind, findings};
 use super::{Finding, Severity};
 use crate::data::{Dataset, Part, Parts};
@@ -31,6 +32,8 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     /// The network, if one was trained.
     pub trained: Option<Trained>,
+    /// Its gradients from layer to layer, if it was looked into.
+    pub flow: Option<Flow>,
 }
 
 /// Looks at a file, and at its rows if there are any; trains nothing.
@@ -39,6 +42,7 @@ pub struct Examined {
 /// [`Error::Diagnostics`] if the sizes of file and rows differ.
 pub fn look_over(model: &Model, parts: Option<Parts<'_>>) -> Result<Vec<Finding>, Error> {
     let mut evidence = Evidence::new(model, parts)?;
+    evidence.hold_parts();
     if let Some(mut scope) = scope(&evidence)? {
         let start = scope.start()?;
         evidence.start = Some(scope.look(&start));
@@ -59,7 +63,7 @@ pub fn examine(
     let mut examiner = Examiner::new(model, parts, Depth::Full)?;
     let before = examiner.before();
     if before.iter().any(|f| f.severity == Severity::Error) {
-        return Ok(Examined { findings: before, trained: None });
+        return Ok(Examined { findings: before, trained: None, flow: None });
     }
     let (ear, eye) = examiner.senses();
     let course = Course { looker: Some(eye), ..Course::default() };
@@ -69,7 +73,8 @@ pub fn examine(
     };
     let watched = (parts.train, parts.watched());
     let trained = model.fit_course(watched, parts.preparation, course, &mut both)?;
-    Ok(Examined { findings: examiner.close(&trained), trained: Some(trained) })
+    let (findings, flow) = examiner.end(&trained);
+    Ok(Examined { findings, trained: Some(trained), flow })
 }
 
 /// The rows, if they are in memory.
@@ -119,6 +124,7 @@ impl<'a> Examiner<'a> {
         let mut evidence = Evidence::with_cells(model, Some(parts), cells)?;
         let scope = if full { scope(&evidence)? } else { None };
         if full && in_memory(&parts).is_some() {
+            evidence.hold_parts();
             evidence.bench = Some(Bench::new(model, parts, weights(&evidence)));
         }
         let mut eye = Eye::new(scope, model.settings().epochs);
@@ -139,14 +145,21 @@ impl<'a> Examiner<'a> {
 
     /// All findings, once the training is over.
     #[must_use]
-    pub fn close(mut self, trained: &Trained) -> Vec<Finding> {
+    pub fn close(self, trained: &Trained) -> Vec<Finding> {
+        self.end(trained).0
+    }
+
+    fn end(mut self, trained: &Trained) -> (Vec<Finding>, Option<Flow>) {
         let seen: course::Course =
             self.eye.close(self.ear, trained.history(), trained.end());
         self.evidence.course = Some(seen);
         let most = match self.depth {
             Depth::Cheap => Kind::Course,
-            Depth::Full => Kind::Probe,
+            Depth::Full => {
+                self.evidence.take_gap(trained);
+                Kind::Probe
+            }
         };
-        findings(&self.evidence, most)
+        (findings(&self.evidence, most), Flow::of(&self.evidence))
     }
 }

@@ -1,13 +1,13 @@
 //! A run that is over: its weights on its rows, with the figures of its epochs.
 //!
-//! In: a trained network, the epochs as its folder has them, its parts. Out: findings. Invariant: the
-//! weights are those that were kept; what only a watched training shows (the moves of steps) is not
-//! made up. Deliberately absent: files.
+//! In: a trained network, the epochs as its folder has them, its parts. Out: findings, gradients.
+//! Invariant: the weights are those that were kept; what only a watched training shows (the moves of
+//! steps) is not made up. Deliberately absent: files.
 
-use super::Finding;
 use super::evidence::Evidence;
 use super::evidence::course::Course;
-use super::examine::scope;
+use super::examine::{Examined, scope};
+use super::flow::Flow;
 use super::rules::{Kind, findings};
 use crate::data::Parts;
 use crate::error::Error;
@@ -24,8 +24,9 @@ pub fn examine_finished(
     history: &[Epoch],
     end: Option<&End>,
     parts: Parts<'_>,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Examined, Error> {
     let mut evidence = Evidence::new(trained.model(), Some(parts))?;
+    evidence.hold_parts();
     let weights = learned(trained);
     let mut course =
         Course { history: history.to_vec(), end: end.cloned(), ..Course::default() };
@@ -34,12 +35,13 @@ pub fn examine_finished(
         course.looks = vec![scope.look(&start), scope.look(&weights)];
         evidence.start = course.looks.first().cloned();
     }
-    let kept = end.map_or(history.len(), |e| e.kept);
-    if kept == history.len() {
-        course.last = Some((kept, weights));
+    if course.kept() == history.len() {
+        course.last = Some((history.len(), weights));
     }
     evidence.course = Some(course);
-    Ok(findings(&evidence, Kind::Course))
+    evidence.take_gap(trained);
+    let (findings, flow) = (findings(&evidence, Kind::Course), Flow::of(&evidence));
+    Ok(Examined { findings, trained: None, flow })
 }
 
 fn learned(trained: &Trained) -> Weights {

@@ -20,7 +20,8 @@ use super::{Finding, Severity};
 use crate::data::{Part, Preparation};
 use crate::error::Error;
 use crate::model::{Options, Trained};
-use crate::runs::{Run, renumbered};
+use crate::picture;
+use crate::runs::Run;
 use crate::train::Epoch;
 
 /// As many standard errors are no chance.
@@ -182,7 +183,6 @@ impl Gap {
         let layout = Layout::auto_from_plots(&plots).with_y_label("loss");
         let layout = layout.with_x_tick_rotate(-30.0);
         let figure = Figure::new(1, 1).with_plots(vec![plots]).with_layouts(vec![layout]);
-        let figure = figure.with_cell_size(720.0, 420.0);
-        renumbered(&kuva::backend::svg::SvgBackend.render_scene(&figure.render()))
+        picture::svg(figure.with_cell_size(720.0, 420.0))
     }
 }

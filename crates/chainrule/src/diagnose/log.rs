@@ -69,6 +69,7 @@ const HELD: &[&str] = &[
     "loss_val",
     "loss_valid",
     "loss_validation",
+    "held_out_loss",
     "held_loss",
     "loss_held_out",
     "test_loss",

@@ -10,6 +10,7 @@ pub mod curves;
 pub(crate) mod evidence;
 mod examine;
 mod finished;
+mod flow;
 pub mod gap;
 pub mod log;
 mod logged;
@@ -24,6 +25,7 @@ use serde::Serialize;
 pub use evidence::Evidence;
 pub use examine::{Depth, Examined, Examiner, examine, look_over};
 pub use finished::examine_finished;
+pub use flow::{Flow, Moment};
 pub use logged::findings;
 pub use prove::{Proof, prove};
 pub use rules::{Kind, RULES, Rule};
@@ -129,8 +131,9 @@ pub const FINDINGS: &[About] = &[
         id: "validation_better",
         title: "validation comes out better than training",
         rule: "in a log, the validation loss lies below the training loss for three epochs in a \
-               row, at the end; of a run, it does so by three standard errors when both are \
-               measured with the same weights in evaluation form (`diagnose --gap RUN`)",
+               row, at the end; in a training and of a run, it does so, and by three standard errors \
+               when both are measured with the same weights in evaluation form (a note if it is by \
+               how they are measured alone)",
         text: "Often an artefact: the training figure is a mean over an epoch in which the \
                weights still moved, with dropout, and with the penalty in it. Measure both with \
                the same weights in evaluation mode: `diagnose --gap` does, and says what each of \

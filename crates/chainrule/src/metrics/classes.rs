@@ -194,8 +194,13 @@ fn one_class(name: &str, c: usize, confusion: &[Vec<usize>]) -> OneClass {
 
 /// The place of the largest entry, the first at a tie.
 pub(crate) fn first_largest(row: &[f64]) -> usize {
-    let better = |best: usize, i: usize| if row[i] > row[best] { i } else { best };
-    (1..row.len()).fold(0, better)
+    // Selections, not branches: which class is largest cannot be foretold.
+    let mut best = (0, row.first().copied().unwrap_or(f64::NAN));
+    for (i, &value) in row.iter().enumerate().skip(1) {
+        let better = value > best.1;
+        best = (if better { i } else { best.0 }, if better { value } else { best.1 });
+    }
+    best.0
 }
 
 /// Not negative and adding to 1, as far as single precision tells.

@@ -17,6 +17,7 @@ pub(crate) mod lower;
 mod mean;
 pub(crate) mod memory;
 mod onehot;
+mod order;
 mod softmax;
 pub(crate) mod step;
 pub(crate) mod view;
@@ -280,6 +281,7 @@ impl<'a> Planner<'a> {
     ) -> Plan {
         let rows = self.options.rows;
         let Lower { buffers, steps, host_ops, .. } = lower;
+        let steps = order::ordered(steps);
         let (fixed, slices, region, end) =
             regions(&buffers, &self.learned, &symbols, rows);
         let pinned: BTreeSet<_> = values.values().map(|v| v.spot.buf).collect();

@@ -351,14 +351,35 @@ fn copy<T>(src: Look, dst: Look) -> Ready<T> {
     }
     let [examples, rows, cols] = dst.size;
     let dense = |l: &Look| cols == 1 || l.stride[2] == 1;
-    let slot = |l: &Look, axis: usize| Slot::new(l.offset, l.stride[axis]);
-    let one = |rows, axis| {
-        let (src, dst) = (slot(&src, axis), slot(&dst, axis));
+    let whole = |l: &Look| rows == 1 || l.stride[1] == cols;
+    let both = |lies: &dyn Fn(&Look) -> bool| lies(&src) && lies(&dst);
+    let one = |axis: usize, rows, cols| {
+        let [src, dst] = [&src, &dst].map(|l| Slot::new(l.offset, l.stride[axis]));
         Ready::Calls(vec![Call::Copy(Copy { rows, cols, src, dst })])
     };
-    match (dense(&src) && dense(&dst), examples, rows) {
-        (true, 1, _) => one(rows, 1),
-        (true, _, 1) => one(examples, 0),
+    match (both(&dense), examples) {
+        (true, _) if both(&whole) => one(0, examples, rows * cols),
+        (true, 1) => one(1, rows, cols),
         _ => Ready::Plain(Plain::Copy { src, dst }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_rows_is_copied_by_a_kernel() {
+        let look = |offset, size, stride| Look { offset, size, stride };
+        let kernel = |size, from, to| {
+            let copy: Ready<f32> = copy(look(0, size, from), look(1000, size, to));
+            matches!(copy, Ready::Calls(calls) if calls.len() == 1)
+        };
+        let (vectors, rows) = ([32, 10, 1], [10, 1, 0]);
+        assert!(kernel(vectors, rows, rows));
+        assert!(kernel(vectors, [16, 1, 0], rows), "vectors with gaps between them");
+        assert!(kernel([4, 3, 5], [15, 5, 1], [15, 5, 1]), "a matrix an example");
+        assert!(kernel([1, 3, 5], [0, 7, 1], [0, 5, 1]), "one matrix with gaps");
+        assert!(!kernel([4, 3, 5], [15, 1, 3], [15, 5, 1]), "a matrix that is turned");
     }
 }

@@ -10,6 +10,11 @@
 const COUNTED: usize = 7;
 /// Runs before those: caches that the other way left cold.
 const COLD: u32 = 3;
+/// Runs of a trial.
+const TRIAL: u32 = COLD + COUNTED as u32;
+/// Seconds from which on one run alone is a trial: what disturbs for a moment and what cold caches
+/// cost is little of it, and more of them would cost too much.
+const LONG: f64 = 5e-3;
 /// Runs between two trials: at first, and where trials go on to end the same way.
 const STRETCH: [u32; 2] = [64, 2048];
 
@@ -34,8 +39,9 @@ impl Lately {
     }
 
     fn median(mut self) -> f64 {
-        self.seconds.sort_by(f64::total_cmp);
-        self.seconds[COUNTED / 2]
+        let known = &mut self.seconds[..self.runs.clamp(1, COUNTED)];
+        known.sort_by(f64::total_cmp);
+        known[known.len() / 2]
     }
 }
 
@@ -53,7 +59,7 @@ pub(crate) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self::new(Way::Together, COLD + COUNTED as u32)
+        Self::new(Way::Together, TRIAL)
     }
 }
 
@@ -72,15 +78,20 @@ impl Pace {
 
     /// Notes what the run took.
     pub(crate) fn took(&mut self, seconds: f64) {
-        self.turn += 1;
+        self.turn += if self.trying && seconds > LONG { TRIAL } else { 1 };
         if self.turn > COLD {
             self.lately[usize::from(self.trying)].note(seconds);
         }
-        if self.trying && self.turn == COLD + COUNTED as u32 {
+        if self.trying && self.turn >= TRIAL {
             self.decide();
-        } else if !self.trying && self.turn == self.stretch {
+        } else if !self.trying && self.turn >= self.stretch(seconds) {
             (self.trying, self.turn) = (true, 0);
         }
+    }
+
+    /// Runs until the next trial; one of long runs costs much, so none begins early.
+    fn stretch(&self, seconds: f64) -> u32 {
+        if seconds > LONG { self.stretch.max(STRETCH[0]) } else { self.stretch }
     }
 
     fn decide(&mut self) {
@@ -110,20 +121,29 @@ mod tests {
     #[test]
     fn the_faster_way_is_found_and_found_again_when_it_changes() {
         let mut pace = Pace::default();
-        assert!(runs(&mut pace, 10_000, 2.0, 1.0) < 200);
-        runs(&mut pace, 2 * STRETCH[1], 2.0, 30.0);
-        assert!(runs(&mut pace, 10_000, 2.0, 30.0) > 9_800);
-        runs(&mut pace, 2 * STRETCH[1], 2.0, 1.0);
-        assert!(runs(&mut pace, 10_000, 2.0, 1.0) < 200);
+        assert!(runs(&mut pace, 10_000, 2e-6, 1e-6) < 200);
+        runs(&mut pace, 2 * STRETCH[1], 2e-6, 30e-6);
+        assert!(runs(&mut pace, 10_000, 2e-6, 30e-6) > 9_800);
+        runs(&mut pace, 2 * STRETCH[1], 2e-6, 1e-6);
+        assert!(runs(&mut pace, 10_000, 2e-6, 1e-6) < 200);
+    }
+
+    #[test]
+    fn long_runs_are_tried_once_at_a_time() {
+        let mut pace = Pace::default();
+        assert_eq!(runs(&mut pace, STRETCH[0], 2.0, 1.0), 0);
+        assert_eq!(runs(&mut pace, STRETCH[0], 2.0, 1.0), 1);
+        // Once to see it, and from then on.
+        assert!(runs(&mut pace, 300, 1.0, 30.0) > 100);
     }
 
     #[test]
     fn a_run_that_was_kept_waiting_decides_nothing() {
         let mut pace = Pace::default();
         for run in 0..10_000 {
-            let late = if run % 5 == 0 { 1000.0 } else { 0.0 };
+            let late = if run % 5 == 0 { 1e-3 } else { 0.0 };
             let way = pace.way();
-            pace.took(late + if way == Way::Alone { 2.0 } else { 1.0 });
+            pace.took(late + if way == Way::Alone { 2e-6 } else { 1e-6 });
             assert_eq!(pace.chosen, Way::Together, "after run {run}");
         }
     }

@@ -28,7 +28,6 @@ use crate::train::Epoch;
 pub use again::{Comparison, rerun};
 pub use back::Run;
 pub use curves::curves;
-pub(crate) use curves::renumbered;
 pub use record::{Place, Recorded, Recording, record};
 pub use tensorboard::EventFile;
 

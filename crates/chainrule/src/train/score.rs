@@ -67,13 +67,13 @@ impl Tally {
     /// Adds rows `rows` of the target, with their outputs row by row.
     pub(crate) fn add(&mut self, target: &Array, rows: &[u32], output: &[f64]) {
         let k = target.cols();
-        for (&row, y) in rows.iter().zip(output.chunks_exact(k)) {
-            match target {
-                Array::Index { index, .. } => self.class(index[row as usize] as usize, y),
-                Array::Dense { values, .. } => {
-                    let at = row as usize * k;
-                    self.dense(&values[at..at + k], y);
-                }
+        let pairs = rows.iter().map(|&row| row as usize).zip(output.chunks_exact(k));
+        match target {
+            Array::Index { index, .. } => {
+                pairs.for_each(|(row, y)| self.class(index[row] as usize, y));
+            }
+            Array::Dense { values, .. } => {
+                pairs.for_each(|(row, y)| self.dense(&values[row * k..][..k], y));
             }
         }
     }

@@ -96,7 +96,7 @@ impl Rooms {
         }
         let (spec, symbols) = (model.module().data.clone(), model.symbols());
         let drawn = spec.as_ref().is_some_and(|s| s.hold_out.is_some());
-        let seed = (drawn || fold.is_some()).then_some(model.settings().seed);
+        let seed = drawn.then_some(model.settings().seed);
         let same = |r: &Room| {
             (&r.spec, &r.symbols, r.seed, r.fold) == (&spec, &symbols, seed, fold)
         };

@@ -59,7 +59,8 @@ pub struct Trial {
     /// What it has of its own.
     pub set: Settings,
     model: Result<Model, Arc<Error>>,
-    data: usize,
+    /// The rooms of its data: one for each training of it.
+    rooms: Vec<usize>,
 }
 
 impl Trial {
@@ -69,6 +70,11 @@ impl Trial {
     /// As [`Model::parse_with`].
     pub fn model(&self) -> Result<&Model, Arc<Error>> {
         self.model.as_ref().map_err(Arc::clone)
+    }
+
+    /// Trainings of it: one, or one beside each fold.
+    pub(crate) fn trainings(&self) -> usize {
+        self.rooms.len()
     }
 }
 
@@ -150,35 +156,56 @@ impl Trials {
         settings: &[Settings],
         parts: (Dataset, Option<Dataset>, Preparation),
     ) -> Self {
-        Self::with(base, settings, Rooms::of_parts(base, parts))
+        Self::with(base, settings, &[None], Rooms::of_parts(base, parts))
+    }
+
+    /// Trials on the files of the `data:` line, each trained beside every one of so many folds, which
+    /// are the same for all trials.
+    pub(crate) fn beside_folds(
+        base: &Model,
+        settings: &[Settings],
+        folds: usize,
+    ) -> Self {
+        let folds: Vec<Option<Fold>> =
+            Fold::all(folds, base.settings().seed).into_iter().map(Some).collect();
+        Self::with(base, settings, &folds, Rooms::new(base.folder(), None))
     }
 
     /// The training of a file as it is, on the rows outside of each of so many folds.
     #[must_use]
     pub fn of_folds(base: &Model, folds: usize) -> Self {
         let mut rooms = Rooms::new(base.folder(), None);
-        let mut one = |number| {
+        let mut one = |fold: Fold| {
             let model = base.clone().on_one_thread();
-            let data = rooms.room_for(&model, Some(Fold { number, of: folds }));
-            Trial { number, set: Vec::new(), model: Ok(model), data }
+            let rooms = vec![rooms.room_for(&model, Some(fold))];
+            Trial { number: fold.number, set: Vec::new(), model: Ok(model), rooms }
         };
-        let all = (0..folds).map(&mut one).collect();
+        let folds = Fold::all(folds, base.settings().seed);
+        let all = folds.into_iter().map(&mut one).collect();
         Self { all, rooms }
     }
 
     fn new(base: &Model, settings: &[Settings], table: Option<Source>) -> Self {
-        Self::with(base, settings, Rooms::new(base.folder(), table))
+        Self::with(base, settings, &[None], Rooms::new(base.folder(), table))
     }
 
-    fn with(base: &Model, settings: &[Settings], mut rooms: Rooms) -> Self {
+    /// Trials with a training for each of `folds`; `None` stands for the training part.
+    fn with(
+        base: &Model,
+        settings: &[Settings],
+        folds: &[Option<Fold>],
+        mut rooms: Rooms,
+    ) -> Self {
         let mut known = BTreeSet::from([base.derived().fingerprint.clone()]);
         let mut all = Vec::new();
         for (number, set) in settings.iter().enumerate() {
             let model = base.varied(set, &|print| known.contains(print));
             let model = model.map(Model::on_one_thread).map_err(Arc::new);
-            let data = model.as_ref().map_or(0, |m| rooms.room_for(m, None));
+            let mut room =
+                |fold: &_| model.as_ref().map_or(0, |m| rooms.room_for(m, *fold));
+            let own = folds.iter().map(&mut room).collect();
             known.extend(model.iter().map(|m| m.derived().fingerprint.clone()));
-            all.push(Trial { number, set: set.clone(), model, data });
+            all.push(Trial { number, set: set.clone(), model, rooms: own });
         }
         Self { all, rooms }
     }
@@ -224,7 +251,7 @@ impl Trials {
         hear: &Hear<'_>,
         stop: &AtomicBool,
     ) -> Result<Ended<'_>, Arc<Error>> {
-        self.piece(trial, Course::default(), &mut |event: &Event| {
+        self.piece((trial, 0), Course::default(), &mut |event: &Event| {
             if hear(trial, event) == Control::Stop {
                 stop.store(true, Ordering::Relaxed);
             }
@@ -235,15 +262,15 @@ impl Trials {
         })
     }
 
-    /// Trains a piece of a trial, from where and to where the course says.
+    /// Trains a piece of one of a trial's trainings, from where and to where the course says.
     pub(crate) fn piece<'a>(
         &'a self,
-        trial: &Trial,
+        (trial, training): (&Trial, usize),
         course: Course<'a>,
         on_event: &mut dyn FnMut(&Event) -> Control,
     ) -> Result<Ended<'a>, Arc<Error>> {
         let model = trial.model()?;
-        let kept = self.rooms.kept(trial.data)?;
+        let kept = self.rooms.kept(trial.rooms[training])?;
         let course = Course { feeds: Some(&kept.feeds), ..course };
         let parts = ((&kept.train).into(), kept.watched.as_ref().map(Into::into));
         let trained = model.fit_course(parts, &kept.recipe, course, on_event);

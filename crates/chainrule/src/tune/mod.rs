@@ -7,6 +7,7 @@
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod base;
 pub mod best;
+mod judge;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod owner;
 pub mod plan;

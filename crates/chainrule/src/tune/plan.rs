@@ -21,6 +21,8 @@ pub struct Plan {
     pub bracket: usize,
     /// One of so many goes on.
     pub eta: usize,
+    /// Folds that each trial is trained beside, and judged by; `None`: one training.
+    pub folds: Option<usize>,
 }
 
 /// What is recorded of a trial, as far as the plan looks at it.
@@ -70,7 +72,8 @@ impl Plan {
     /// All trials to their end.
     #[must_use]
     pub fn full(trials: usize, epochs: usize) -> Self {
-        Self { trials, rungs: vec![epochs], bracket: trials.max(1), eta: 1 }
+        let bracket = trials.max(1);
+        Self { trials, rungs: vec![epochs], bracket, eta: 1, folds: None }
     }
 
     /// Successive halving: one of `eta` goes on, `eta` times as far, until one is left.
@@ -105,7 +108,13 @@ impl Plan {
             left /= eta;
         }
         rungs.reverse();
-        Ok(Self { trials, rungs, bracket, eta })
+        Ok(Self { trials, rungs, bracket, eta, folds: None })
+    }
+
+    /// The same with each trial judged by the mean over so many folds.
+    #[must_use]
+    pub fn in_folds(self, folds: usize) -> Self {
+        Self { folds: Some(folds), ..self }
     }
 
     /// Epochs that one bracket costs, beside those of training all of it to the end.

@@ -1,10 +1,11 @@
 //! A study: what is searched, by which plan, and the workers that train it.
 //!
 //! In: a model, axes, a plan, a record. Out: all trials with their figures. Invariants: each trial is
-//! bit for bit the training of its settings alone; what is in the record is all that the next claim
-//! depends on, so a study can be stopped at any time and go on anywhere. A trial that goes on from a
-//! rung does so from its state where this process still has it, and else from its start: the bits are
-//! the same. Deliberately absent: screens; what is best.
+//! bit for bit the training of its settings alone, or those beside each fold; what is in the record is
+//! all that the next claim depends on, so a study can be stopped at any time and go on anywhere. A trial
+//! that goes on from a rung does so from its state where this process still has it, and else from its
+//! start: the bits are the same. Deliberately absent: screens; what is best; what a piece of work came
+//! to (`judge`).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +16,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::judge::{self, Leg};
 use super::plan::{Next, Plan, Stage};
-use super::record::{Facts, Kept, Record, Report};
+use super::record::{Kept, Record, Report};
 use super::space::{self, Axis};
 use crate::data::DataFile;
 use crate::error::Error;
 use crate::model::Model;
 use crate::store::hex;
-use crate::train::{Checkpoint, Control, Course, Event, Keeper, Why};
+use crate::train::{Checkpoint, Control, Course, Event, Keeper};
 use crate::trials::{Settings, Trial, Trials, at_once, workers_for};
 
 /// How long somebody waits who has nothing to do before looking again.
@@ -78,8 +80,11 @@ impl Study {
             (0..plan.trials).map(|k| space::settings(&axes, seed, k)).collect();
         let spec = base.module().data.as_ref();
         let files = spec.map(|spec| DataFile::all(base.folder(), spec)).transpose()?;
-        let (files, trials) =
-            (files.unwrap_or_default(), Trials::of_files(base, &settings));
+        let files = files.unwrap_or_default();
+        let trials = match plan.folds {
+            None => Trials::of_files(base, &settings),
+            Some(folds) => Trials::beside_folds(base, &settings, folds),
+        };
         Ok(Self { axes, plan, seed, base: base.clone(), files, trials })
     }
 
@@ -111,6 +116,7 @@ impl Study {
             "rungs": self.plan.rungs,
             "bracket": halving,
             "eta": self.plan.eta,
+            "folds": self.plan.folds,
         });
         let hash = hash(&json.to_string())[..8].to_owned();
         Definition { json, hash }
@@ -158,8 +164,8 @@ impl Study {
 struct Shared<'a> {
     study: &'a Study,
     record: Mutex<&'a mut dyn Record>,
-    /// Trials that wait at a rung, as they stood there.
-    states: Mutex<BTreeMap<usize, Checkpoint>>,
+    /// Trials that wait at a rung, as their trainings stood there.
+    states: Mutex<BTreeMap<usize, Vec<Checkpoint>>>,
     busy: Mutex<Vec<usize>>,
     stop: AtomicBool,
     over: AtomicBool,
@@ -204,16 +210,11 @@ impl Shared<'_> {
     fn train(&self, number: usize, rung: usize) -> Result<(), Arc<Error>> {
         held(&self.busy).push(number);
         let trial = &self.study.trials.all()[number];
-        let (piece, state) = self.piece(trial, rung);
         // What the world is in the way of is left for another time.
-        let left = Report { stage: Stage::Waiting, ..Report::default() };
-        let (report, error) = match piece {
+        let (report, error) = match self.piece(trial, rung) {
             Ok(report) => (report, None),
-            Err(error) => (left, Some(error)),
+            Err(error) => (judge::left(), Some(error)),
         };
-        if let Some(state) = state.filter(|_| report.stage == Stage::Waiting) {
-            self.keep(number, state);
-        }
         held(&self.busy).retain(|n| *n != number);
         let taken = held(&self.record).report(number, &report).map_err(Arc::new)?;
         match error {
@@ -225,78 +226,86 @@ impl Shared<'_> {
     }
 
     /// Trains up to a rung.
-    fn piece(
+    fn piece(&self, trial: &Trial, rung: usize) -> Result<Report, Arc<Error>> {
+        let (begun, mut curve) = (Instant::now(), Vec::new());
+        let mut report = self.legs(trial, rung, &mut curve)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        report.facts.insert("seconds".to_owned(), json!(seconds));
+        // What is compared over folds is known at rungs alone.
+        report.curve = match self.study.plan.folds {
+            None => curve,
+            Some(_) => report
+                .loss
+                .map(|l| (self.study.plan.rungs[rung], l))
+                .into_iter()
+                .collect(),
+        };
+        Ok(report)
+    }
+
+    /// Trains one of the trial's trainings after the other, until one does not come to the rung.
+    fn legs(
         &self,
         trial: &Trial,
         rung: usize,
-    ) -> (Result<Report, Arc<Error>>, Option<Checkpoint>) {
-        let (until, begun) = (self.study.plan.rungs[rung], Instant::now());
-        let (mut pocket, mut reached, mut curve) = (Pocket::default(), false, Vec::new());
-        let from = held(&self.states).remove(&trial.number);
+        curve: &mut Vec<(usize, f64)>,
+    ) -> Result<Report, Arc<Error>> {
+        let until = self.study.plan.rungs[rung];
+        let from = held(&self.states).remove(&trial.number).unwrap_or_default();
+        let (mut from, n) = (from.into_iter(), trial.trainings());
+        let (mut all, mut states) = (Vec::new(), Vec::new());
+        for training in 0..n {
+            let (leg, state) = self.leg((trial, training), until, from.next(), curve)?;
+            states.extend(state);
+            match leg {
+                Leg::There(figures) => all.push(figures),
+                Leg::Stopped => return Ok(judge::left()),
+                Leg::Failed(why) if n == 1 => return Ok(judge::failed(why)),
+                Leg::Failed(why) => {
+                    return Ok(judge::failed(format!("fold {}: {why}", training + 1)));
+                }
+            }
+        }
+        let report = judge::judged(&all, rung + 1 == self.study.plan.rungs.len());
+        if report.stage == Stage::Waiting && states.len() == n {
+            self.keep(trial.number, states);
+        }
+        Ok(report)
+    }
+
+    /// Trains one of a trial's trainings up to an epoch.
+    fn leg(
+        &self,
+        place: (&Trial, usize),
+        until: usize,
+        from: Option<Checkpoint>,
+        curve: &mut Vec<(usize, f64)>,
+    ) -> Result<(Leg, Option<Checkpoint>), Arc<Error>> {
+        let (mut pocket, mut reached) = (Pocket::default(), false);
         let course = Course { from, keeper: Some(&mut pocket), ..Course::default() };
-        let ended = self.study.trials.piece(trial, course, &mut |event| {
+        let ended = self.study.trials.piece(place, course, &mut |event| {
             if let Event::Epoch(e) = event {
                 curve.push((e.epoch, e.held_loss.unwrap_or(e.loss)));
                 reached = e.epoch >= until;
             }
-            if (self.hear)(trial.number, event) == Control::Stop {
+            if (self.hear)(place.0.number, event) == Control::Stop {
                 self.stop.store(true, Ordering::Relaxed);
             }
             match reached || self.stop.load(Ordering::Relaxed) {
                 true => Control::Stop,
                 false => Control::Continue,
             }
-        });
-        let report = ended.map(|ended| {
-            let mut report = self.ended(&ended.trained, rung, reached);
-            report.curve = curve;
-            let seconds = begun.elapsed().as_secs_f64();
-            report.facts.insert("seconds".to_owned(), json!(seconds));
-            report
-        });
-        (report, pocket.0)
+        })?;
+        let leg = Leg::of(&ended, reached).map_err(Arc::new)?;
+        Ok((leg, pocket.0))
     }
 
-    fn ended(
-        &self,
-        trained: &crate::model::Trained,
-        rung: usize,
-        reached: bool,
-    ) -> Report {
-        let Some(end) = trained.end() else { return failed() };
-        let last = rung + 1 == self.study.plan.rungs.len();
-        let stage = match &end.why {
-            Why::NotFinite { equation, step, .. } => {
-                let words = format!("diverged in step {step}: {equation}");
-                return Report { facts: why(words), ..failed() };
-            }
-            Why::Interrupted if !reached => {
-                return Report { stage: Stage::Waiting, ..Report::default() };
-            }
-            _ if last => Stage::Complete,
-            _ => Stage::Waiting,
-        };
-        let epochs = trained.history();
-        let Some(kept) = end.kept.checked_sub(1).and_then(|at| epochs.get(at)) else {
-            return failed();
-        };
-        let loss = kept.held_loss.unwrap_or(kept.loss);
-        if !loss.is_finite() {
-            return Report { facts: why(format!("the loss is {loss}")), ..failed() };
-        }
-        let facts = json!({ "loss": kept.loss, "held_loss": kept.held_loss,
-            "metric": kept.held_metric.or(kept.metric), "epochs": end.epochs,
-            "steps": end.steps });
-        let facts = facts.as_object().cloned().unwrap_or_default();
-        Report { stage, loss: Some(loss), facts, curve: Vec::new() }
-    }
-
-    /// Keeps a state for the next rung, if there is room.
-    fn keep(&self, number: usize, state: Checkpoint) {
+    /// Keeps the states of a trial for the next rung, if there is room.
+    fn keep(&self, number: usize, own: Vec<Checkpoint>) {
         let mut states = held(&self.states);
-        let bytes: usize = states.values().chain([&state]).map(Checkpoint::bytes).sum();
-        if bytes <= WAITING {
-            states.insert(number, state);
+        let all = states.values().flatten().chain(&own);
+        if all.map(Checkpoint::bytes).sum::<usize>() <= WAITING {
+            states.insert(number, own);
         }
     }
 
@@ -313,14 +322,6 @@ impl Shared<'_> {
             }
         }
     }
-}
-
-fn failed() -> Report {
-    Report { stage: Stage::Failed, ..Report::default() }
-}
-
-fn why(words: String) -> Facts {
-    [("reason".to_owned(), Value::String(words))].into_iter().collect()
 }
 
 /// Takes the state at the end of a piece.

@@ -3,15 +3,12 @@
 //! In: points of one axis. Out: the text of an SVG file, equal for equal figures. What diverged stands
 //! at the upper edge. Deliberately absent: screens.
 
-use kuva::prelude::{Figure, Layout, Plot, ScatterPlot};
+use kuva::prelude::{Layout, Plot, ScatterPlot};
 use kuva::render::annotations::ShadedRegion;
 
 use super::best::Good;
 use super::space::Axis;
-use crate::runs::renumbered;
-
-/// Okabe and Ito (2008).
-const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
+use crate::picture::{COLOURS, stacked};
 
 /// The picture; `None` where there is nothing to draw. Points as [`super::best::points`] gives them.
 #[must_use]
@@ -39,7 +36,5 @@ pub fn picture(axis: &Axis, points: &[(f64, f64)], good: Option<Good>) -> Option
             ShadedRegion::vertical(good.low, good.high).with_color(COLOURS[2]),
         );
     }
-    let figure = Figure::new(1, 1).with_plots(vec![plots]).with_layouts(vec![layout]);
-    let figure = figure.with_cell_size(720.0, 400.0).with_shared_legend_bottom();
-    Some(renumbered(&kuva::backend::svg::SvgBackend.render_scene(&figure.render())))
+    Some(stacked(vec![(plots, layout)], (720.0, 400.0)))
 }

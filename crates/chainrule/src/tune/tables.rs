@@ -288,6 +288,11 @@ fn stage(state: &str) -> Stage {
     STATES.iter().find(|s| s.1 == state).map_or(Stage::Failed, |s| s.0)
 }
 
+/// A value of a definition, for people.
+fn shown(value: &Value) -> String {
+    if value.is_null() { "none".to_owned() } else { value.to_string() }
+}
+
 /// Refuses a study that began otherwise, naming what differs.
 fn same(name: &str, found: Option<Value>, wanted: &Value) -> Result<(), Error> {
     let mismatch = |field: String, expected: String, found: String| {
@@ -306,8 +311,8 @@ fn same(name: &str, found: Option<Value>, wanted: &Value) -> Result<(), Error> {
         None => Ok(()),
         Some(key) => mismatch(
             format!("study {name}, {key}"),
-            format!("{}, as it began", found[key]),
-            format!("{}; take another --study", wanted[key]),
+            format!("{}, as it began", shown(&found[key])),
+            format!("{}; take another --study", shown(&wanted[key])),
         ),
     }
 }

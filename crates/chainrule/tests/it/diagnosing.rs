@@ -221,3 +221,107 @@ fn who_looks_on_changes_no_bit() {
     let cheap = Examiner::new(&model, parts(&p), Depth::Cheap).expect("an examiner");
     assert!(cheap.close(&alone).iter().all(|f| f.severity < Severity::Error));
 }
+
+const RELU: &str = "relu(W1 x + b1)";
+
+/// A file of which rows are held out, with a hidden layer.
+fn with_parts(held: &str, hidden: &str, rows: &[[f64; 3]]) -> (Model, Prepared) {
+    let text = format!(
+        "input x : D\ntarget y : 1\nparam W1 : H×D ~ he, b1 : H = 0\n\
+         param W2 : 1×H ~ glorot\nwhere H = 8\nŷ = W2 {hidden}\n\
+         L = half_mse(y, ŷ)\nminimize mean(L)\n\
+         data: d.csv, x = a b, y = c, hold out {held}\n\
+         train: adam(lr = 0.01), batch 32, epochs 30, seed 1"
+    );
+    let model =
+        Model::parse_with(&text, Options::default().threads(1)).expect("it reads");
+    let column = |i: usize| rows.iter().map(|r| r[i]).collect::<Vec<f64>>();
+    let columns = [column(0), column(1), column(2)];
+    let named = [("a", 1, &columns[0][..]), ("b", 1, &columns[1]), ("c", 1, &columns[2])];
+    let prepared = model.prepare(&table(&named).expect("a table")).expect("prepared");
+    (model, prepared)
+}
+
+fn drawn(n: usize, noise: impl Fn(usize) -> f64) -> Vec<[f64; 3]> {
+    let mut draw = Draw(3);
+    let mut row = |i| {
+        let (a, b, e) = (draw.value(), draw.value(), draw.value());
+        [a, b, a * b + noise(i) * e]
+    };
+    (0..n).map(&mut row).collect()
+}
+
+fn of_parts(found: Vec<Finding>) -> Vec<Finding> {
+    let ids = ["distribution_shift", "split_leak", "validation_better"];
+    found.into_iter().filter(|f| ids.contains(&f.id)).collect()
+}
+
+fn looked_over((model, p): &(Model, Prepared)) -> Vec<Finding> {
+    of_parts(look_over(model, Some(parts(p))).expect("looked over"))
+}
+
+#[test]
+fn parts_that_differ_or_leak_are_told_and_random_ones_are_not() {
+    let rows = drawn(400, |_| 0.1);
+    // At a level of one in a hundred, three alarms in 40 splits have p = 0.008.
+    let alarms = (0..40).filter(|seed| {
+        let mut seeded = rows.clone();
+        seeded.rotate_left(seed * 7);
+        !looked_over(&with_parts("25 %", RELU, &seeded)).is_empty()
+    });
+    assert!(alarms.count() <= 2);
+    let mut sorted = rows.clone();
+    sorted.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let shift = looked_over(&with_parts("25 % last", RELU, &sorted));
+    assert_eq!(words(&shift, Severity::Warning), ["distribution_shift"]);
+    assert_eq!(shift[0].place, "held out");
+    assert!(!shift[0].message.contains("looked at"), "{}", shift[0].message);
+    let mut copied = rows;
+    copied.extend_from_within(..100);
+    let leak = looked_over(&with_parts("20 % last", RELU, &copied));
+    assert_eq!(words(&leak, Severity::Warning), ["split_leak"]);
+    let mut many = drawn(12_000, |_| 0.1);
+    many.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let some = looked_over(&with_parts("25 % last", RELU, &many));
+    assert!(some[0].message.contains("(5000 of 12000 rows were looked at)"), "{some:?}");
+}
+
+#[test]
+fn validation_that_is_better_is_taken_apart() {
+    let trained = |place: &(Model, Prepared)| {
+        let seen = examine(&place.0, parts(&place.1), &mut |_| Control::Continue);
+        of_parts(seen.expect("examined").findings)
+    };
+    // Rows that are held out have no noise.
+    let easy =
+        with_parts("30 % last", RELU, &drawn(400, |i| if i < 280 { 2.0 } else { 0.0 }));
+    let found = trained(&easy);
+    let better =
+        found.iter().find(|f| f.id == "validation_better").expect("it is better");
+    assert_eq!(better.severity, Severity::Warning);
+    assert!(better.advice.contains("do not belong together"), "{found:?}");
+    // Dropout makes the figures of training worse, and nothing else does.
+    let dropped =
+        with_parts("30 %", &format!("dropout({RELU}, 0.5)"), &drawn(800, |_| 0.1));
+    let found = trained(&dropped);
+    let [note] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((note.id, note.severity), ("validation_better", Severity::Note));
+    let amount = |name: &str| {
+        note.evidence.iter().find(|e| e.0 == name).unwrap_or_else(|| panic!("{name}")).1
+    };
+    let all = ["penalty", "training_form", "moving_weights", "remainder"].map(amount);
+    assert!((all.iter().sum::<f64>() - amount("logged")).abs() < 1e-9, "{note:?}");
+    assert!(amount("training_form") > 0.5 * amount("logged"), "{note:?}");
+    assert!(trained(&with_parts("30 %", RELU, &drawn(400, |_| 0.5))).is_empty());
+    // A look that may cost next to nothing looks at none of it.
+    let (model, p) = &easy;
+    let cheap = Examiner::new(model, parts(p), Depth::Cheap).expect("an examiner");
+    assert!(of_parts(cheap.before()).is_empty());
+    let all = model
+        .fit_prepared(&p.train, p.held_out.as_ref(), &p.preparation, &mut |_| {
+            Control::Continue
+        })
+        .expect("trained");
+    let said = of_parts(cheap.close(&all));
+    assert!(said.is_empty(), "{said:?}");
+}

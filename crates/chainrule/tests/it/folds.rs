@@ -27,8 +27,9 @@ fn model() -> (tempfile::TempDir, Model) {
 fn dealt(model: &Model, number: usize) -> (Prepared, chainrule::data::Dataset) {
     let source = model.load_data().unwrap().source;
     let spec: &DataSpec = model.module().data.as_ref().unwrap();
-    let fold = Fold { number, of: 5 };
-    prepare_fold(spec, &model.symbols(), &source, model.settings().seed, fold).unwrap()
+    let seed = model.settings().seed;
+    let fold = Fold { number, of: 5, seed };
+    prepare_fold(spec, &model.symbols(), &source, seed, fold).unwrap()
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A search finds the same trials with any number of workers, and each is its training alone.
 
+use chainrule::data::{Fold, prepare_fold};
 use chainrule::train::Control;
+use chainrule::trials::{FoldFigures, Trials};
 use chainrule::tune::plan::{Plan, Stage};
 use chainrule::tune::record::{Kept, Memory};
 use chainrule::tune::space::Axis;
@@ -52,6 +54,59 @@ fn a_trial_that_goes_on_from_rung_to_rung_ends_as_if_trained_alone() {
         alone.history().iter().map(|e| (e.epoch, e.held_loss.unwrap())).collect();
     assert_eq!(all[best].curve, losses);
     assert_eq!(all[best].place.losses, [losses[0].1, losses[1].1, losses[3].1]);
+}
+
+#[test]
+fn folds_are_the_same_for_every_trial_and_promote_the_same_ones() {
+    let folder = project();
+    let study = study(&folder, Plan::halving(12, 4, 6, 2).unwrap().in_folds(3));
+    let one = searched(&study, 1);
+    for workers in [2, 5] {
+        assert_eq!(searched(&study, workers), one, "{workers} workers");
+    }
+    let best = best::best(&one).unwrap();
+    assert_eq!(one[best].place.losses.len(), study.plan.rungs.len());
+    // One that went on from rung to rung ends as trainings beside each fold that never paused.
+    let alone = Trials::of_folds(&model(&folder, &study.trials()[best].set), 3);
+    let ran = alone.run(1, &|_, _| Control::Continue, &FoldFigures::of);
+    let loss = |f: FoldFigures| f.evaluation.unwrap().loss;
+    let losses: Vec<f64> = ran.into_iter().map(|f| loss(f.unwrap().unwrap())).collect();
+    assert_eq!(one[best].facts["folds"], serde_json::json!(losses));
+    assert_eq!(*one[best].place.losses.last().unwrap(), losses.iter().sum::<f64>() / 3.0);
+    assert_eq!(one[best].curve.len(), study.plan.rungs.len());
+}
+
+#[test]
+fn a_searched_seed_draws_other_weights_and_deals_the_same_folds() {
+    let folder = project();
+    let base = model(&folder, &Vec::new());
+    let axes = vec!["seed ~ {3, 4}".parse().unwrap()];
+    let study = Study::new(&base, axes, 1, Plan::full(6, 4).in_folds(3)).unwrap();
+    let all = searched(&study, 1);
+    let fold = Fold::all(3, base.settings().seed)[1];
+    let source = base.load_data().unwrap().source;
+    for (k, kept) in all.iter().enumerate() {
+        let own = model(&folder, &study.trials()[k].set);
+        let (spec, seed) = (own.module().data.clone().unwrap(), own.settings().seed);
+        let (p, apart) =
+            prepare_fold(&spec, &own.symbols(), &source, seed, fold).unwrap();
+        let hear = &mut |_: &_| Control::Continue;
+        let alone = own.fit_prepared(&p.train, p.held_out.as_ref(), &p.preparation, hear);
+        let loss = alone.unwrap().evaluate_prepared(&apart).unwrap().loss;
+        assert_eq!(kept.facts["folds"][1].as_f64(), Some(loss), "trial {k}");
+    }
+}
+
+#[test]
+fn a_fold_that_diverges_is_the_failure_of_its_trial() {
+    let folder = project();
+    let base = model(&folder, &Vec::new());
+    let axes = vec!["optimizer ~ {sgd(lr = 1e38)}".parse().unwrap()];
+    let study = Study::new(&base, axes, 1, Plan::full(1, 4).in_folds(3)).unwrap();
+    let all = searched(&study, 1);
+    assert_eq!(all[0].place.stage, Stage::Failed);
+    assert!(all[0].facts["reason"].as_str().unwrap().starts_with("fold 1: diverged"));
+    assert!(all[0].curve.is_empty());
 }
 
 #[test]

@@ -21,6 +21,7 @@ use chainrule::trials::{
 use chainrule::{Error, Model};
 
 use super::Sets;
+use crate::args::{number, whole};
 use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::screen::Screen;
 use crate::source::Source;
@@ -48,15 +49,15 @@ pub(crate) struct Args {
     vary: Vec<Vary>,
     /// Train each with so many seeds, from that of the file on
     #[arg(long, value_name = "K", default_value_t = 1,
-        value_parser = clap::value_parser!(u32).range(1..=1000))]
+        value_parser = whole(1..=1000_u32))]
     seeds: u32,
     /// Also count steps and seconds until the mean loss of the last 512 rows is down to this
-    #[arg(long, value_name = "LOSS")]
+    #[arg(long, value_name = "LOSS", value_parser = number, allow_hyphen_values = true)]
     to_loss: Option<f64>,
     #[command(flatten)]
     set: Sets,
     /// Trainings at a time, each on one thread; results do not depend on it [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=1024_u32))]
     workers: Option<u32>,
     /// Write loss.svg, gradients.svg and cost.svg into this folder
     #[arg(long, value_name = "DIR")]

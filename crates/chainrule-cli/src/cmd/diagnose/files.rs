@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use chainrule::diagnose::{
-    self, Examined, Finding, Proof, examine, examine_finished, log, look_over, prove,
+    self, Examined, Finding, Flow, Proof, examine, examine_finished, log, look_over,
+    prove,
 };
 use chainrule::runs::Run;
 use chainrule::train::Control;
@@ -14,23 +15,27 @@ use chainrule::{Error, Model, Trained, data};
 use serde_json::{Value, json};
 
 use super::{Args, of_log, status, story, told};
-use crate::failure::{Failure, Outcome, USAGE};
+use crate::failure::{DONE, Failure, Outcome, USAGE};
 use crate::progress::Progress;
 use crate::report::{clean, style};
 use crate::screen::Screen;
 use crate::source::Source;
+use crate::writing;
 
 /// What was found about one thing.
 struct Told {
     document: Value,
     text: String,
     findings: Vec<Finding>,
+    /// Gradients from layer to layer, where a network was looked into.
+    flow: Option<Flow>,
 }
 
 pub(super) fn run(paths: &[PathBuf], args: &Args, screen: &Screen) -> Outcome {
+    refuse_no_picture(paths, args)?;
     let mut all = Vec::new();
     for path in paths {
-        match path.extension().is_some_and(|e| e == "chain") {
+        match is_file(path) {
             true => all.push(of_file(path, args, screen)?),
             false if args.train => {
                 let words =
@@ -41,18 +46,53 @@ pub(super) fn run(paths: &[PathBuf], args: &Args, screen: &Screen) -> Outcome {
         }
     }
     let findings: Vec<Finding> = all.iter().flat_map(|t| t.findings.clone()).collect();
+    let flow = all.first().and_then(|t| t.flow.clone());
     let (documents, texts): (Vec<Value>, Vec<String>) = all
         .into_iter()
-        .map(|Told { mut document, text, findings }| {
+        .map(|Told { mut document, text, findings, flow }| {
             document["findings"] = super::documents(&findings);
+            document["flow"] = json!(flow);
             (document, text)
         })
         .unzip();
+    let drawn = args.svg.as_deref().map(|path| draw(path, flow.as_ref())).transpose()?;
     match screen.json {
         true => screen.document(&Value::Array(documents))?,
         false => screen.print(&texts.join("\n"))?,
     }
-    Ok(status(&findings))
+    drawn.iter().for_each(|(words, _)| screen.say(words));
+    let missed = drawn.is_some_and(|(_, there)| !there);
+    Ok(match status(&findings) {
+        DONE if missed => USAGE,
+        status => status,
+    })
+}
+
+/// A picture is one of a network that is looked into while it trains, or afterwards.
+fn refuse_no_picture(paths: &[PathBuf], args: &Args) -> Result<(), Failure> {
+    let words = match paths {
+        _ if args.svg.is_none() => return Ok(()),
+        [file] if is_file(file) && !args.train => {
+            "--svg draws the gradients of a training: add --train"
+        }
+        [_] => return Ok(()),
+        _ => "--svg writes one picture: name one run, or one file with --train",
+    };
+    Err(Failure::Usage(words.to_owned()))
+}
+
+/// Writes the picture; what is to be said about it, and whether there is one.
+fn draw(path: &Path, flow: Option<&Flow>) -> Result<(String, bool), Failure> {
+    let Some(svg) = flow.and_then(Flow::svg) else {
+        let words = "no picture: no gradient of a layer was seen that is above 0\n";
+        return Ok((words.to_owned(), false));
+    };
+    writing::whole(path, svg, true)?;
+    Ok((format!("wrote {}\n", clean(&path.display().to_string())), true))
+}
+
+fn is_file(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "chain")
 }
 
 /// A file of equations: alone, with its rows, or trained.
@@ -64,14 +104,14 @@ fn of_file(path: &Path, args: &Args, screen: &Screen) -> Result<Told, Failure> {
         true => Some(model.load_data().map_err(&located)?),
         false => None,
     };
-    let mut seen = match &loaded {
+    let seen = match &loaded {
         Some(loaded) if args.train => {
             trained(&model, loaded, screen).map_err(&located)?
         }
         other => {
             let parts = other.as_ref().map(Into::into);
             let findings = look_over(&model, parts).map_err(&located)?;
-            Examined { findings, trained: None }
+            Examined { findings, trained: None, flow: None }
         }
     };
     let proofs = match args.prove {
@@ -104,8 +144,8 @@ fn of_file(path: &Path, args: &Args, screen: &Screen) -> Result<Told, Failure> {
         "epochs": epochs,
         "proofs": proofs,
     });
-    let findings = std::mem::take(&mut seen.findings);
-    Ok(Told { document, text, findings })
+    let Examined { findings, flow, .. } = seen;
+    Ok(Told { document, text, findings, flow })
 }
 
 fn trained(
@@ -156,7 +196,7 @@ fn of_run_or_log(path: &Path) -> Result<Vec<Told>, Failure> {
     let one = |run: log::Run| {
         let findings = diagnose::findings(&run);
         let text = story(&run, &findings, false);
-        Told { document: of_log(&run), text, findings }
+        Told { document: of_log(&run), text, findings, flow: None }
     };
     Ok(log::read(path)?.into_iter().map(one).collect())
 }
@@ -167,18 +207,18 @@ fn of_run(path: &Path) -> Result<Told, Failure> {
     let log = log::read(run.path())?;
     let mut log = log.into_iter().next().unwrap_or_default();
     let found = weights_on_rows(&run);
-    let (findings, whole) = match found {
-        Ok(findings) => (findings, true),
+    let (findings, flow, whole) = match found {
+        Ok(seen) => (seen.findings, seen.flow, true),
         Err(why) => {
             log.notes.push(format!("its log alone: {why}"));
-            (diagnose::findings(&log), false)
+            (diagnose::findings(&log), None, false)
         }
     };
     let text = story(&log, &findings, whole);
-    Ok(Told { document: of_log(&log), text, findings })
+    Ok(Told { document: of_log(&log), text, findings, flow })
 }
 
-fn weights_on_rows(run: &Run) -> Result<Vec<Finding>, Error> {
+fn weights_on_rows(run: &Run) -> Result<Examined, Error> {
     run.unchanged()?;
     let model = run.model(Default::default())?;
     let trained = Trained::load(run.model_path())?;

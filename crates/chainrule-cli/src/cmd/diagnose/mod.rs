@@ -13,6 +13,7 @@ use chainrule::diagnose::{self, FINDINGS, Finding, Severity, log};
 use serde_json::{Value, json};
 
 use super::Sets;
+use crate::args::{natural, number};
 use crate::failure::{DONE, FINDINGS as FOUND, Failure, Outcome};
 use crate::report::{clean, style};
 use crate::screen::Screen;
@@ -23,6 +24,7 @@ use crate::table;
 #[command(after_help = "Examples:
   chainrule diagnose digits.chain                      the file and its data, nothing trained
   chainrule diagnose digits.chain --train --prove      a training as well, and advice tried out
+  chainrule diagnose digits.chain --train --svg flow.svg   gradients and steps of each layer
   chainrule diagnose runs/digits-1                     a finished run: its weights on its data
   chainrule diagnose history.json metrics.csv          logs of other programs
   chainrule diagnose --curves a.csv b.csv c.csv --rates 1e-3,1e-1,10
@@ -50,18 +52,21 @@ pub(crate) struct Args {
     #[arg(long, num_args = 1.., value_name = "LOG", requires = "rates")]
     curves: Vec<PathBuf>,
     /// The learning rates of the curves, in any order
-    #[arg(long, value_delimiter = ',', value_name = "RATE,…", requires = "curves")]
+    #[arg(long, value_delimiter = ',', value_name = "RATE,…", requires = "curves",
+        value_parser = number)]
     rates: Vec<f64>,
     /// Learning rates that are to be tried: do they lie well?
     #[arg(
         long,
         value_delimiter = ',',
         value_name = "RATE,…",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = number
     )]
     candidates: Vec<f64>,
     /// Seed of the candidates that are proposed instead
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = natural::<u64>)]
     seed: u64,
     /// A file of equations, or two tables: do the parts of the data come from one source?
     #[arg(long, num_args = 1..=2, value_name = "FILE")]
@@ -72,8 +77,9 @@ pub(crate) struct Args {
     /// A run: what makes the figures of training and validation differ
     #[arg(long, value_name = "RUN")]
     gap: Option<PathBuf>,
-    /// Write the waterfall of --gap into this file
-    #[arg(long, value_name = "FILE", requires = "gap")]
+    /// Write a picture into this file: the gradients of a run, or of the training of --train, from layer
+    /// to layer; the waterfall of --gap
+    #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// What a finding means, or `all`
     #[arg(long, value_name = "FINDING")]
@@ -92,6 +98,10 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     if asked.iter().filter(|&&a| a).count() != 1 {
         let words =
             "one at a time: logs, --curves, --candidates, --splits, --gap or --about";
+        return Err(Failure::Usage(words.to_owned()));
+    }
+    if args.svg.is_some() && args.logs.is_empty() && args.gap.is_none() {
+        let words = "--svg goes with --gap, with a run, and with a file and --train";
         return Err(Failure::Usage(words.to_owned()));
     }
     match args {

@@ -30,6 +30,7 @@ pub(super) fn of(found: &Found<'_>, trained: Option<&Recorded>) -> Value {
         "study": found.kept.as_ref().map(|k| &k.0),
         "storage": found.kept.as_ref().map(|k| &k.1),
         "rungs": found.study.plan.rungs,
+        "folds": found.study.plan.folds,
         "metric": found.model.metric(),
         "trials": trials,
         "best": best.map(|k| json!({ "trial": k, "set": set(found, k) })),

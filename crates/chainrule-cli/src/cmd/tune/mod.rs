@@ -27,6 +27,7 @@ use chainrule::tune::{Study, best};
 use chainrule::{Error, Model};
 
 use super::{Sets, compare, diagnose};
+use crate::args::{natural, number, whole};
 use crate::failure::{DONE, FINDINGS, Failure, INTERRUPTED, Outcome, USAGE};
 use crate::screen::Screen;
 use crate::source::Source;
@@ -41,6 +42,7 @@ const MOST: u32 = 10_000;
   chainrule tune digits.chain                      32 learning rates at random, from 1e-5 to 1
   chainrule tune digits.chain --halving --out best.chain
   chainrule tune digits.chain --search \"lr ~ loguniform(1e-4, 0.1)\" --search \"H ~ {32, 64, 128}\"
+  chainrule tune digits.chain --folds 5            each trial judged by its mean over five folds
   chainrule tune digits.chain --candidates 0.01,0.16,0.21,0.84,0.94
 
 What a name can be: see `chainrule compare --help`. What it may be: loguniform(LOW, HIGH),
@@ -54,6 +56,7 @@ pub(crate) struct Args {
     search: Vec<Axis>,
     /// Review these learning rates, and try them if they lie well
     #[arg(long, value_delimiter = ',', value_name = "RATE,…", allow_hyphen_values = true,
+        value_parser = number,
         conflicts_with_all = ["search", "trials"])]
     candidates: Vec<f64>,
     /// Try the candidates although they lie badly
@@ -61,20 +64,27 @@ pub(crate) struct Args {
     anyway: bool,
     /// How many trials
     #[arg(long, value_name = "N", default_value_t = 32,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST)))]
+        value_parser = whole(1..=MOST))]
     trials: u32,
     /// The seed of the search; trial k depends on it and on k alone
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_hyphen_values = true,
+        value_parser = natural::<u64>)]
     seed: u64,
     /// Train all a little, the better third three times as far, and so on
     #[arg(long)]
     halving: bool,
     /// With --halving: one of so many goes on
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "halving")]
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "halving",
+        value_parser = whole(2..=1000_usize))]
     eta: usize,
     /// With --halving: trials that are held against each other [default: all]
-    #[arg(long, value_name = "N", requires = "halving")]
+    #[arg(long, value_name = "N", requires = "halving",
+        value_parser = whole(2..=MOST as usize))]
     bracket: Option<usize>,
+    /// Train each trial so many times, each time judged on rows that it has not seen, and compare the
+    /// means; the folds are those of `evaluate --folds`, the same for all trials
+    #[arg(long, value_name = "K", value_parser = whole(2..=1000_u32))]
+    folds: Option<u32>,
     /// The name of the study in its storage [default: the file's name and a hash of all that the
     /// trials depend on]
     #[arg(long, value_name = "NAME")]
@@ -86,12 +96,12 @@ pub(crate) struct Args {
     /// A process that gives no sign of life for so long is taken for dead, and its trials are given to
     /// others
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
-        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        value_parser = whole(1..=86_400_u64))]
     dead_after: u64,
     #[command(flatten)]
     set: Sets,
     /// Trials at a time, each on one thread; results do not depend on it [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=1024_u32))]
     workers: Option<u32>,
     /// Write the file with the best settings in it
     #[arg(long, value_name = "FILE")]
@@ -158,6 +168,10 @@ impl Args {
                 Plan::halving(trials, epochs, bracket, self.eta)?
             }
             false => Plan::full(trials, epochs),
+        };
+        let plan = match self.folds {
+            Some(folds) => plan.in_folds(folds as usize),
+            None => plan,
         };
         Ok(Study::new(model, axes, self.seed, plan)?)
     }

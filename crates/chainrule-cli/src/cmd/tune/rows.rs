@@ -23,14 +23,16 @@ const MOST: usize = 50;
 /// What will be done.
 pub(super) fn plan(plan: &Plan) -> String {
     let (trials, epochs) = (plan.trials, plan.epochs());
+    let folds =
+        plan.folds.map_or(String::new(), |k| format!(" beside each of {k} folds"));
     if plan.rungs.len() < 2 {
-        return format!("{trials} trials of {epochs} epochs\n");
+        return format!("{trials} trials of {epochs} epochs{folds}\n");
     }
     let rungs: Vec<String> = plan.rungs.iter().map(usize::to_string).collect();
     let (spent, full) = plan.cost();
     format!(
-        "{trials} trials in brackets of {}, looked at after {} epochs: {:.0} % of what training \
-         all of them costs\n",
+        "{trials} trials in brackets of {}, looked at after {} epochs{folds}: {:.0} % of what \
+         training all of them costs\n",
         plan.bracket,
         rungs.join(", "),
         100.0 * spent as f64 / full as f64
@@ -48,7 +50,11 @@ pub(super) fn told(report: &Report) -> String {
             let epochs = number("epochs").unwrap_or(0.0);
             let seconds =
                 Digits { digits: 3, ..DIGITS }.number(number("seconds").unwrap_or(0.0));
-            format!("loss {} after {epochs} epochs ({seconds} s)", DIGITS.number(loss))
+            let spread = number("spread").map_or(String::new(), |s| {
+                format!(" ± {}", Digits { digits: 2, ..DIGITS }.number(s))
+            });
+            let loss = DIGITS.number(loss) + &spread;
+            format!("loss {loss} after {epochs} epochs ({seconds} s)")
         }
     }
 }
@@ -88,8 +94,13 @@ fn columns<'a>(found: &'a Found<'_>) -> Vec<Column<'a>> {
         all.push((head.to_owned(), Box::new(cell)));
     };
     number("loss", "loss");
-    if held {
-        number("held out", "held_loss");
+    match found.study.plan.folds {
+        Some(folds) => {
+            number(&format!("{folds} folds"), "held_loss");
+            number("±", "spread");
+        }
+        None if held => number("held out", "held_loss"),
+        None => {}
     }
     if let Some(name) = metric {
         number(name, "metric");

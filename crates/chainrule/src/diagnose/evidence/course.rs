@@ -9,6 +9,8 @@ use crate::train::{End, Epoch, Event, Looker, Move, Weights};
 
 /// Points of the fine curve, at most; two neighbours become one when it is full.
 const POINTS: usize = 256;
+/// Epochs in a row that are no chance.
+const BETTER: usize = 3;
 /// Looks of a training, about.
 const LOOKS: usize = 12;
 
@@ -61,6 +63,18 @@ impl Course {
         let epochs = self.history.iter().map(|e| e.loss);
         let looks = self.looks.iter().skip(1).map(|l| mean(&l.losses));
         epochs.chain(looks).filter(|v| v.is_finite()).reduce(f64::min)
+    }
+
+    /// The epoch whose weights were kept; 0 for those of the start.
+    pub(crate) fn kept(&self) -> usize {
+        self.end.as_ref().map_or(self.history.len(), |end| end.kept)
+    }
+
+    /// Whether the watched rows came out better than those of training in each of the last epochs.
+    pub(crate) fn watched_is_better(&self) -> bool {
+        let last = || self.history.iter().rev().take(BETTER);
+        let better = |e: &Epoch| e.held_loss.is_some_and(|held| held < e.loss);
+        last().count() == BETTER && last().all(better)
     }
 
     /// The last look with finite numbers.

@@ -19,10 +19,12 @@ use chainrule_graph::optimizer::{self, SLOTS};
 use chainrule_graph::shape::Sizes;
 use chainrule_graph::value::Mat;
 
+use super::gap::{self, Gap};
+use super::splits::{self, Splits};
 use crate::data::Parts;
 use crate::error::Error;
 use crate::init;
-use crate::model::{Model, compared};
+use crate::model::{Model, Trained, compared};
 use crate::schedule;
 use course::{Course, mean};
 use loss::{Form, Loss};
@@ -34,6 +36,8 @@ use table::Table;
 pub(crate) const CELLS: usize = 4_000_000;
 /// The same where a look may cost next to nothing.
 pub(crate) const FEW_CELLS: usize = 100_000;
+/// Rows of two parts that are held against each other, at most.
+const PAIRS: usize = 5_000;
 
 /// What rules look at.
 pub struct Evidence<'a> {
@@ -49,6 +53,10 @@ pub struct Evidence<'a> {
     /// Before the first step.
     pub(crate) start: Option<Look>,
     pub(crate) course: Option<Course>,
+    /// The parts held against each other, by their names, where a look may cost something.
+    pub(crate) splits: Vec<(&'static str, Splits)>,
+    /// What the figures of training and validation differ by, where validation came out better.
+    pub(crate) gap: Option<Gap>,
     /// Where further trainings are made.
     pub(crate) bench: Option<super::rules::Bench<'a>>,
 }
@@ -112,8 +120,33 @@ impl<'a> Evidence<'a> {
             table,
             start: None,
             course: None,
+            splits: Vec::new(),
+            gap: None,
             bench: None,
         })
+    }
+
+    /// Holds the parts against each other.
+    pub(crate) fn hold_parts(&mut self) {
+        let own_name = &|part: &str| part.to_owned();
+        let found = self.parts.iter().flat_map(|p| splits::of_all(p, PAIRS, own_name));
+        self.splits = found.collect();
+    }
+
+    /// Takes the gap of the epoch whose weights were kept apart, if the last epochs show one.
+    pub(crate) fn take_gap(&mut self, trained: &Trained) {
+        let Some((course, parts)) = self.course.as_ref().zip(self.parts.as_ref()) else {
+            return;
+        };
+        let epoch = course.kept().checked_sub(1).and_then(|at| course.history.get(at));
+        let (Some(epoch), Some(watched), true) =
+            (epoch, parts.watched(), course.watched_is_better())
+        else {
+            return;
+        };
+        let place = format!("epoch {}", epoch.epoch);
+        // An objective that is no mean over rows has no such amounts.
+        self.gap = gap::of(trained, epoch, parts.train, watched, &place).ok();
     }
 
     /// The name of a symbol, as it is written.

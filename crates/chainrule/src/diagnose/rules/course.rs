@@ -314,53 +314,6 @@ pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     all
 }
 
-/// The last epochs in which the watched rows came out better, and by how many standard errors
-/// beyond chance.
-pub(super) fn validation_better(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
-    let Some((course, parts)) = e.course.as_ref().zip(e.parts.as_ref()) else {
-        return Vec::new();
-    };
-    let pairs = course.history.iter().rev().filter_map(|h| Some((h.loss, h.held_loss?)));
-    let last: Vec<(f64, f64)> = pairs.take(LOOKS).collect();
-    let better = last.len() == LOOKS && last.iter().all(|(train, held)| held < train);
-    let (Some((_, weights)), Some(watched), true) =
-        (&course.last, parts.watched(), better && !said(found, &["exploding"]))
-    else {
-        return Vec::new();
-    };
-    let losses = |part| row_losses(e.model, &e.sizes, part, weights);
-    let (Some(train), Some(held)) = (losses(parts.train), losses(watched)) else {
-        return Vec::new();
-    };
-    let (train, held) = (Spread::of(&train), Spread::of(&held));
-    let error = libm::sqrt(train.variance + held.variance);
-    let (logged, gap) = (last[0].0 - last[0].1, train.mean - held.mean);
-    // As logged it is beyond chance; is it still, with the same weights in evaluation mode?
-    if logged < 3.0 * error {
-        return Vec::new();
-    }
-    let real = gap >= 3.0 * error;
-    let (severity, words) = match real {
-        true => (Severity::Warning, "with the same weights in evaluation mode it stays"),
-        false => (
-            Severity::Note,
-            "with the same weights in evaluation mode it is within chance: an artefact of \
-             measuring (a running mean, dropout)",
-        ),
-    };
-    vec![
-        finding("validation_better", severity, "last 3 epochs")
-            .says(format!(
-                "the loss on watched rows lies {} below that of training; {words}: {} ± {}",
-                short(logged),
-                short(gap),
-                short(error)
-            ))
-            .shows(&[("logged", logged), ("gap", gap), ("error", error)])
-            .advises("if it stays: do the parts differ, do rows leak, is the loss the same?"),
-    ]
-}
-
 pub(super) fn optimizer(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
     let name = &e.model.settings().optimizer.name.key;
     let slow = fails(e) || said(found, &["lr_too_low", "vanishing_gradient"]);

@@ -8,6 +8,7 @@ mod columns;
 mod course;
 mod labels;
 mod output;
+mod parts;
 mod probe;
 mod start;
 mod structure;
@@ -66,6 +67,7 @@ pub const RULES: &[Rule] = &[
     rule(&["unnormalised_inputs", "inputs_too_small"], Kind::Data, columns::inputs),
     rule(&["unnormalised_targets"], Kind::Data, columns::targets),
     rule(&["labels_shuffled"], Kind::Data, labels::shuffled),
+    rule(&["distribution_shift", "split_leak"], Kind::Data, parts::differ),
     rule(&["exploding"], Kind::Course, course::exploding),
     rule(&["dead_relu"], Kind::Course, course::dead),
     rule(&["vanishing_gradient"], Kind::Course, course::vanishing),
@@ -73,7 +75,7 @@ pub const RULES: &[Rule] = &[
     rule(&["labels_independent"], Kind::Course, labels::independent),
     rule(&["oscillating_loss"], Kind::Course, course::oscillating),
     rule(&["overfitting", "no_regularisation"], Kind::Course, course::overfitting),
-    rule(&["validation_better"], Kind::Course, course::validation_better),
+    rule(&["validation_better"], Kind::Course, parts::validation_better),
     rule(&["lr_too_high", "lr_too_low"], Kind::Probe, probe::rate),
     rule(&["over_regularised"], Kind::Probe, probe::penalty),
     rule(&["too_few_epochs"], Kind::Probe, probe::epochs),

@@ -3,7 +3,8 @@
 //! In: two prepared parts with their recipe, or two tables. Out: [`Splits`]: a classifier that tries to
 //! tell the parts apart, a test for each column and target, rows that stand in both, and findings.
 //! Invariant: all tests of a split together call a random split of the same rows different in at most
-//! [`LEVEL`] of the cases; each family of tests has its share of it. Deliberately absent: rows on disk;
+//! [`LEVEL`] of the cases; each family of tests has its share of it, and each part of a file's its
+//! share of that. Deliberately absent: rows on disk;
 //! parts that are told apart on purpose (a split by time) are told apart here, too.
 //!
 //! ```
@@ -33,7 +34,7 @@ pub use columns::ColumnTest;
 pub use twins::{NEAR, Twins};
 
 use super::{Finding, Severity};
-use crate::data::{Dataset, Preparation, Source, read_as, read_guessing};
+use crate::data::{Dataset, Part, Parts, Preparation, Source, read_as, read_guessing};
 use crate::error::Error;
 use pooled::Pooled;
 
@@ -56,6 +57,8 @@ pub struct Splits {
     pub held: usize,
     /// How often a random split of these rows looks as odd, all tests together.
     pub p: f64,
+    /// Below this p there is a finding.
+    pub level: f64,
     /// What can be told from whole rows; `None` if a part has too few.
     pub classifier: Option<Classifier>,
     /// Column by column.
@@ -79,7 +82,31 @@ pub fn of_parts(
     held: &Dataset,
     place: &str,
 ) -> Splits {
-    of_pooled(&Pooled::of_parts(recipe, [train, held]), place)
+    of_pooled(&Pooled::of_parts(recipe, [train, held]), place, LEVEL)
+}
+
+/// Holds every other part in memory against the one that was trained on, by its name; of a pair so
+/// many rows at most, drawn without a look at them. All pairs share the level.
+#[must_use]
+pub fn of_all(
+    parts: &Parts<'_>,
+    most: usize,
+    place: &dyn Fn(&str) -> String,
+) -> Vec<(&'static str, Splits)> {
+    let memory = |(name, part)| match part {
+        Part::Memory(data) => Some((name, data)),
+        Part::Disk(_) => None,
+    };
+    let all: Vec<(&'static str, &Dataset)> =
+        parts.named().into_iter().filter_map(memory).collect();
+    let [("training", train), others @ ..] = all.as_slice() else { return Vec::new() };
+    let level = LEVEL / others.len().max(1) as f64;
+    let one = |&(name, held): &(&'static str, &Dataset)| {
+        let [train, held] = pooled::drawn([train, held], most);
+        let pooled = Pooled::of_parts(parts.preparation, [&train, &held]);
+        (name, of_pooled(&pooled, &place(name), level))
+    };
+    others.iter().map(one).collect()
 }
 
 /// The same for two tables with the same columns.
@@ -93,7 +120,7 @@ pub fn of_tables(
     target: Option<&str>,
     place: &str,
 ) -> Result<Splits, Error> {
-    Ok(of_pooled(&Pooled::of_tables([train, held], target)?, place))
+    Ok(of_pooled(&Pooled::of_tables([train, held], target)?, place, LEVEL))
 }
 
 /// The same for two files of which nothing is known; the second is read as the first.
@@ -109,12 +136,13 @@ pub fn of_files(train: &str, held: &str, target: Option<&str>) -> Result<Splits,
     of_tables(&first, &second, target, held)
 }
 
-fn of_pooled(pooled: &Pooled, place: &str) -> Splits {
+fn of_pooled(pooled: &Pooled, place: &str, level: f64) -> Splits {
     let (equal, near, naming) = twins::twins(pooled);
     let mut found = Splits {
         train: pooled.train,
         held: pooled.held(),
         p: 1.0,
+        level,
         classifier: classifier::tell_apart(pooled),
         columns: columns::tests(pooled),
         equal,
@@ -140,7 +168,7 @@ impl Splits {
     /// The columns that betray the split, those furthest apart first.
     #[must_use]
     pub fn betraying(&self) -> Vec<&ColumnTest> {
-        let level = LEVEL * SHARES[1];
+        let level = self.level * SHARES[1];
         let mut all: Vec<&ColumnTest> =
             self.columns.iter().filter(|c| c.adjusted < level).collect();
         all.sort_by(|a, b| b.apart.abs().total_cmp(&a.apart.abs()));
@@ -149,7 +177,7 @@ impl Splits {
 
     fn shift(&self, place: &str) -> Option<Finding> {
         let [told, column, ..] = self.families();
-        if told.min(column) >= LEVEL {
+        if told.min(column) >= self.level {
             return None;
         }
         let columns = self.betraying();
@@ -158,7 +186,7 @@ impl Splits {
         if columns.len() > NAMED {
             parts.push(format!("{} more columns", columns.len() - NAMED));
         }
-        let told = self.classifier.as_ref().filter(|_| told < LEVEL);
+        let told = self.classifier.as_ref().filter(|_| told < self.level);
         parts.extend(told.map(Classifier::words));
         let much = told.is_some_and(|c| c.auc - 0.5 > LITTLE.0)
             || columns.iter().any(|c| c.matters());
@@ -188,7 +216,7 @@ impl Splits {
 
     fn leak(&self, place: &str) -> Option<Finding> {
         let [.., equal, near] = self.families();
-        let (twins, how) = match (equal < LEVEL, near < LEVEL) {
+        let (twins, how) = match (equal < self.level, near < self.level) {
             (true, _) => (&self.equal, "stand in training, too"),
             (false, true) => (&self.near, "are nearly rows of training"),
             (false, false) => return None,

@@ -5,12 +5,55 @@
 //! which preparation gives no entry, is a level of its own; a missing number is NaN in tables and
 //! the median, as the network sees it, in prepared parts. Deliberately absent: rows on disk.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use chainrule_kernels::rng::Draws;
 
 use crate::data::{
     Array, Cell, ColumnPlan, Dataset, Form, Kind, Preparation, Source, SymbolPlan,
 };
 use crate::error::{DataProblem, Error};
+
+const PURPOSE: u32 = 0x706f_6f6c;
+
+/// So many rows of two parts at most, drawn without a look at them, half of each where there are as
+/// many.
+pub(super) fn drawn(parts: [&Dataset; 2], most: usize) -> [Cow<'_, Dataset>; 2] {
+    let draws = Draws::new(0, PURPOSE);
+    [0, 1].map(|part| {
+        let data = parts[part];
+        let room = most - parts[1 - part].rows.min(most / 2);
+        if data.rows <= room {
+            return Cow::Borrowed(data);
+        }
+        let mut rows = draws.permutation(part as u64, data.rows);
+        rows.truncate(room);
+        rows.sort_unstable();
+        Cow::Owned(of_rows(data, &rows))
+    })
+}
+
+/// Some rows of a part, without weights.
+fn of_rows(data: &Dataset, rows: &[u32]) -> Dataset {
+    let at = || rows.iter().map(|&row| row as usize);
+    let array = |array: &Array| match array {
+        Array::Dense { cols, values } => {
+            let values = at().flat_map(|r| &values[r * cols..(r + 1) * cols]);
+            Array::Dense { cols: *cols, values: values.copied().collect() }
+        }
+        Array::Index { classes, index } => {
+            let index = at().map(|r| index[r]).collect();
+            Array::Index { classes: *classes, index }
+        }
+    };
+    Dataset {
+        rows: rows.len(),
+        arrays: data.arrays.iter().map(|(key, a)| (key.clone(), array(a))).collect(),
+        weights: None,
+        origin: at().map(|r| data.origin[r]).collect(),
+    }
+}
 
 /// Both parts, the rows of training first.
 #[derive(Clone, Debug)]

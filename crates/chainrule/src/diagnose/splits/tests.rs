@@ -93,3 +93,31 @@ fn tables_that_do_not_belong_together_are_refused() {
     other.columns[10] = RawColumn::numbers("colour", vec![1.0; 30]);
     assert!(refused(&train, &other, None).contains("expected words"));
 }
+
+#[test]
+fn several_other_parts_share_the_level() {
+    let text = "input x : D\ntarget y : 1\nparam w : 1×D ~ glorot\nŷ = w x\nL = half_mse(y, ŷ)\n\
+        minimize mean(L)\ndata: d.csv, x = c0 c1, y = c4, hold out 20 %\ntrain: sgd, epochs 1";
+    let model = crate::Model::parse(text).unwrap();
+    let p = model.prepare(&table(1, 400, 0.0)).unwrap();
+    let (other, _) = p.preparation.apply(&table(2, 300, 0.0), true).unwrap();
+    let report = crate::data::Report::default();
+    let parts = |test| Parts {
+        preparation: &p.preparation,
+        report: &p.report,
+        train: (&p.train).into(),
+        held_out: p.held_out.as_ref().map(Into::into),
+        validate: None,
+        test,
+        files: &[],
+        caching: None,
+    };
+    let of = |parts: Parts<'_>, most| of_all(&parts, most, &|name| name.to_owned());
+    let one = of(parts(None), usize::MAX);
+    let two = of(parts(Some(((&other).into(), &report))), usize::MAX);
+    assert_eq!((one.len(), one[0].0, one[0].1.level), (1, "held out", LEVEL));
+    assert_eq!((two.len(), two[1].0, two[1].1.level), (2, "test", LEVEL / 2.0));
+    assert_eq!((two[0].1.p, two[1].1.train, two[1].1.held), (one[0].1.p, 320, 300));
+    let few = of(parts(None), 200);
+    assert_eq!((few[0].1.train, few[0].1.held), (120, 80));
+}
