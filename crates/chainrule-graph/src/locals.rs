@@ -4,6 +4,7 @@
 //! directly, every other equation taken as given; and f' of a function in its own letters.
 //! Deliberately absent: products along a way; `explain` writes those down.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diag::Span;
@@ -108,7 +109,7 @@ pub fn derivative_of(functions: &Functions, f: FuncId) -> Option<Expr> {
     let letters = entry.params.iter().map(|p| p.name.key.clone());
     let names: BTreeMap<NodeId, String> =
         s.roots[1..].iter().copied().zip(letters).collect();
-    let layout = Layout::One;
+    let (names, layout) = (Cow::Owned(names), Layout::One);
     let printer = Printer { graph: &s.graph, functions, symbols: &[], names, layout };
     Some(printer.node(s.roots[0]))
 }

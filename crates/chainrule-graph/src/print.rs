@@ -3,6 +3,7 @@
 //! In: a node, names of nodes, the symbols' spellings. Out: an [`Expr`]. What the language has
 //! no notation for (the gradient of batch_norm, the place of a slice) prints as a named call.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diag::Span;
@@ -21,7 +22,7 @@ pub struct Printer<'a> {
     /// Spelling of each symbol, by `SymId`.
     pub symbols: &'a [String],
     /// Names of nodes; a node with a name prints as the name.
-    pub names: BTreeMap<NodeId, String>,
+    pub names: Cow<'a, BTreeMap<NodeId, String>>,
     /// Layout of examples (which repetitions need no notation).
     pub layout: Layout,
 }

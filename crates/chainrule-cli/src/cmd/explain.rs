@@ -130,6 +130,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     let Some(module) = loaded.module else {
         return unreadable(args, source, loaded.diagnostics, screen);
     };
+    if module.equations.is_empty() && module.symbols.is_empty() {
+        let words = format!("{}: nothing in it to explain", source.name());
+        return Err(Failure::Usage(format!(
+            "{words}; an equation is a line such as z = W x"
+        )));
+    }
     let module = args.filled(module).map_err(Failure::about(&source, FINDINGS))?;
     match args.ask.is_empty() {
         true => solved(args, source, &module, &loaded.diagnostics, screen),

@@ -1,12 +1,12 @@
 //! `chainrule mark FILE ANSWERS`: somebody's answers, line by line.
 //!
-//! In: a file of equations and a text of answers. Out: the library's report as text, HTML or JSON.
+//! In: a file of equations and a text of answers. Out: the library's report in one of its forms.
 //! Exit status 0 if all is right, 1 if something is wrong, 2 if a line or the file cannot be read.
 
 use std::path::PathBuf;
 
-use chainrule::mark::{html, json, mark, text};
-use clap::ValueEnum;
+use chainrule::mark::{FORMS, Form, Marked, mark};
+use clap::builder::PossibleValuesParser;
 
 use super::Sets;
 use super::asking::Asking;
@@ -21,7 +21,8 @@ use crate::writing;
 #[command(after_help = "Examples:
   chainrule mark exam.chain answers.txt
   chainrule mark exam.chain answers.txt --update \"sgd(lr = 0.1)\"
-  chainrule mark exam.chain answers.txt --to html -o marked.html
+  chainrule mark exam.chain answers.txt -o marked.html
+  chainrule mark exam.chain answers.txt -o marked.pdf          in a build with `--features pdf`
   chainrule mark exam.chain answers.txt --format json
 
 ANSWERS has one answer a line, `question = value or formula`, a question as in `explain --ask`:
@@ -37,21 +38,16 @@ pub(crate) struct Args {
     answers: PathBuf,
     #[command(flatten)]
     asking: Asking,
-    /// The report's form
-    #[arg(long, value_enum, default_value = "text")]
-    to: Form,
+    /// The report's form: text, html, typst, pdf, json [default: by the ending of -o, else text]
+    #[arg(long, value_name = "FORM")]
+    #[arg(value_parser = PossibleValuesParser::new(FORMS.iter().map(|f| f.name)))]
+    #[arg(hide_possible_values = true)]
+    to: Option<String>,
     /// Where to write the report [default: standard output]
     #[arg(short, long = "output", value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     set: Sets,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Html,
-    Json,
 }
 
 pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
@@ -67,15 +63,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
         let words = format!("{}: no line of it is an answer", answers.name());
         return Err(Failure::Usage(words));
     }
-    let report = match args.form(screen) {
-        Form::Text => report::clean(&text(&marked, &answers.text)),
-        Form::Html => html(&marked, &answers.text, &answers.name()),
-        Form::Json => format!("{:#}\n", json(&marked, &answers.text)),
-    };
-    match &args.output {
-        Some(path) => writing::whole(path, &report, true)?,
-        None => screen.print(&report)?,
-    }
+    args.put(&marked, &answers, screen)?;
     Ok(match (marked.readable(), marked.all_right()) {
         (false, _) => USAGE,
         (true, false) => FINDINGS,
@@ -84,8 +72,40 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
 }
 
 impl Args {
-    /// `--format json` is the same for every command.
-    fn form(&self, screen: &Screen) -> Form {
-        if screen.json { Form::Json } else { self.to }
+    /// By its name, else by the ending of the file; `--format json` is the same for every command.
+    fn form(&self, screen: &Screen) -> &'static Form {
+        let ending = self.output.as_ref().and_then(|p| p.extension()?.to_str());
+        let is = |f: &&Form| match (screen.json, &self.to) {
+            (true, _) => f.name == "json",
+            (_, Some(name)) => f.name == name,
+            _ => Some(f.extension) == ending,
+        };
+        FORMS.iter().find(is).unwrap_or(&FORMS[0])
+    }
+
+    /// The report to its place.
+    fn put(
+        &self,
+        marked: &Marked,
+        answers: &Source,
+        screen: &Screen,
+    ) -> Result<(), Failure> {
+        let (form, title) = (self.form(screen), answers.name());
+        let report = || {
+            let report = (form.write)(marked, &answers.text, &title);
+            if form.name == "text" { report::clean(&report) } else { report }
+        };
+        match &self.output {
+            None if form.is_text() => screen.print(&report()),
+            None => {
+                let words = format!("--to {} goes to a file: -o marked.pdf", form.name);
+                Err(Failure::Usage(words))
+            }
+            Some(path) if form.is_text() => writing::whole(path, report(), true),
+            Some(path) => {
+                let bytes = form.bytes(marked, &answers.text, &title)?;
+                writing::whole(path, bytes, true)
+            }
+        }
     }
 }

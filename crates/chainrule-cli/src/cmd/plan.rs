@@ -4,6 +4,7 @@
 //! In: a file, sizes (from `--set`, the file, or its data). Out: a table or JSON. The plan is made
 //! here as training makes it: the training form of the graph, the file's batch.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -120,7 +121,7 @@ fn names(module: &Module, x: &Expanded) -> Vec<(NodeId, String)> {
     let equations: BTreeMap<NodeId, String> = x.named.iter().cloned().collect();
     let symbols: Vec<String> = module.symbols.iter().map(|s| s.shown.clone()).collect();
     let (graph, functions, layout) = (&x.graph, &module.functions, module.layout);
-    let names = equations.clone();
+    let names = Cow::Borrowed(&equations);
     let printer = Printer { graph, functions, symbols: &symbols, names, layout };
     let mut all: BTreeMap<NodeId, String> = graph
         .iter()

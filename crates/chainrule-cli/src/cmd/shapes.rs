@@ -3,6 +3,7 @@
 //! In: a checked file. Out: `z1 = W1 x + b1   (H×D)(D×1) + H×1 = H×1`: each equation once more with
 //! the shapes in place of the names, printed by the same printer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chainrule::explain::{equation_shapes, parameter_count};
@@ -26,8 +27,13 @@ pub(crate) fn text(m: &Module, spelling: Spelling<'_>) -> String {
         m.symbols.iter().map(|s| symbol(m, s, spelling)).collect();
     out.push_str(&table::columns(2, &symbols));
     out.push_str(&format!("{bold}equations{bold:#}\n"));
+    let equation = |(e, shapes): (&Equation, String)| {
+        let equation =
+            format!("{} = {}", spelling.text(&e.shown), spelling.text(&e.text));
+        [equation, spelling.shape(&shapes)]
+    };
     let equations: Vec<[String; 2]> =
-        m.equations.iter().map(|e| equation(m, e, spelling)).collect();
+        m.equations.iter().zip(equation_shapes(m)).map(equation).collect();
     out.push_str(&table::columns(2, &equations));
     if let Some(o) = m.objective.as_ref().filter(|o| o.said) {
         let what = Names::own(m).definition(m, o.node, spelling.style());
@@ -66,11 +72,6 @@ fn role(m: &Module, s: &Symbol) -> Vec<&'static str> {
     words
 }
 
-fn equation(m: &Module, e: &Equation, spelling: Spelling<'_>) -> [String; 2] {
-    let equation = format!("{} = {}", spelling.text(&e.shown), spelling.text(&e.text));
-    [equation, spelling.shape(&equation_shapes(m, e))]
-}
-
 /// What a printer writes for symbols and equations.
 struct Names {
     symbols: Vec<String>,
@@ -89,7 +90,7 @@ impl Names {
     }
 
     fn definition(&self, m: &Module, node: NodeId, style: Style) -> String {
-        let (symbols, names) = (&self.symbols, self.names.clone());
+        let (symbols, names) = (&self.symbols, Cow::Borrowed(&self.names));
         let (graph, functions, layout) = (&m.graph, &m.functions, m.layout);
         let printer = Printer { graph, functions, symbols, names, layout };
         printer.definition(node, style)

@@ -337,3 +337,43 @@ fn a_full_disk_leaves_nothing() {
     assert!(ran.err.contains("No space left"), "{}", ran.err);
     assert_eq!(left, 0, "{ran:?}");
 }
+
+/// What is typed beside a file is told at its own place, not at a line of the file.
+#[test]
+fn options_that_do_not_fit_are_named_and_no_line_of_the_file_is_shown() {
+    let place = Place::new();
+    let file = "x := 2\nL = x²\ntrainable: x\ntrain: sgd(lr = 0.1)\n";
+    place.file("a.chain", file);
+    place.file("empty.chain", "");
+    for (args, words) in [
+        (
+            &["--update", "foo(lr = 1)"][..],
+            "--update \"foo(lr = 1)\": no optimiser is called",
+        ),
+        (
+            &["--update", "sgd(lr = -1)", "--ask", "x'"],
+            "--update \"sgd(lr = -1)\": expected a rate",
+        ),
+        (&["--freeze", "Q"], "--freeze Q: the file has no symbol `Q`"),
+        (&["--freeze", "Q", "--ask", "x'"], "--freeze Q: the file has no symbol `Q`"),
+        (&["--ask", "fd(L, x, 1e-300)"], "do not move by a step that small"),
+    ] {
+        let ran = place.run(&[&["explain", "a.chain"], args].concat());
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(ran.err.contains(words) && !ran.err.contains("x := 2"), "{}", ran.err);
+    }
+    let ran = place.run(&["explain", "empty.chain"]);
+    assert!(ran.status == 2 && ran.err.contains("nothing in it to explain"), "{ran:?}");
+    let ran = place.run(&["exam", "a.chain", "--ask", "foo"]);
+    assert!(ran.status == 2 && ran.err.contains("foo: `foo` is not known"), "{ran:?}");
+    assert!(!ran.err.contains("x := 2"), "{}", ran.err);
+}
+
+/// What overflows beside its own value says nothing of its gradient.
+#[test]
+fn a_power_that_overflows_beside_its_value_is_no_wrong_gradient() {
+    let place = Place::new();
+    place.file("a.chain", "x := 1\nL = x^1e21\ntrainable: x\n");
+    let ran = place.run(&["check", "a.chain"]);
+    assert!(!ran.err.contains("gradient check failed"), "{ran:?}");
+}

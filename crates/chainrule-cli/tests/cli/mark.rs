@@ -39,6 +39,37 @@ fn a_report_is_written_as_one_page_or_as_json() {
     assert_eq!(place.names(), ["a.html", "a.txt", "f.chain"]);
 }
 
+/// The ending says the form; pages go to a file, and a build without them says how to get them.
+#[test]
+fn a_report_is_written_for_paper() {
+    let place = Place::new();
+    place.file("a.txt", "h1 = 3 # and \"more\"\nh1 = ?\n");
+    place.file("f.chain", "h1 = 2 x\nx := 1\n");
+    let mark = |more: &[&str]| place.run(&[&["mark", "f.chain", "a.txt"], more].concat());
+    assert_eq!(mark(&["-o", "a.typ"]).status, 2, "a line of it cannot be read");
+    let sheet = std::fs::read_to_string(place.path().join("a.typ")).expect("a sheet");
+    for line in [
+        "#show: solution.with(title: \"a.txt\")",
+        "#par[0 of 2 points. The first error is in line \\1.]",
+        "  [1], [#raw(\"h1 = 3\")], [#strong[wrong here] #list([the value is 2], [the formula is 2 x], )]",
+        "[#raw(\"h1 = ?\")], [#strong[cannot be read]",
+    ] {
+        assert!(sheet.contains(line), "{line}\n{sheet}");
+    }
+    assert_eq!(mark(&["--to", "typst"]).out, sheet);
+    let printed = mark(&["--to", "pdf"]);
+    assert_eq!((printed.status, &*printed.out), (2, ""), "{printed:?}");
+    assert!(printed.err.contains("-o marked.pdf"), "{}", printed.err);
+    let ran = mark(&["-o", "a.pdf"]);
+    let pdf = std::fs::read(place.path().join("a.pdf"));
+    if cfg!(feature = "pdf") {
+        assert!(pdf.expect("pages").starts_with(b"%PDF"));
+    } else {
+        assert!(pdf.is_err() && ran.status == 2, "{ran:?}");
+        assert!(ran.err.contains("--features pdf"), "{}", ran.err);
+    }
+}
+
 #[test]
 fn a_file_with_errors_and_answers_without_lines_cannot_be_marked() {
     let place = Place::new();

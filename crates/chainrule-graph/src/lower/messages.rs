@@ -7,6 +7,7 @@ use crate::diag::{Code, Diagnostic, Edit, Span, line_column};
 use crate::graph::{Binary, NodeId, Op};
 use crate::shape::{Dim, Shape};
 use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, Function};
+use crate::syntax::lookalikes::alike;
 use crate::syntax::nearest::nearest;
 
 use super::expr::Scope;
@@ -422,7 +423,7 @@ impl Lowerer<'_> {
             return self.error(d);
         }
         if self.later.iter().any(|l| l == key) {
-            let own = self.later.first().is_some_and(|l| l == key);
+            let own = self.later.last().is_some_and(|l| l == key);
             let text = match own {
                 true => format!("`{written}` depends on itself"),
                 false => format!("`{written}` is used before it is defined"),
@@ -446,6 +447,13 @@ impl Lowerer<'_> {
             names.extend(super::calls::builtin_names().map(str::to_string));
         }
         let all: Vec<&str> = names.iter().map(String::as_str).collect();
+        if let Some(twin) = alike(key, &all) {
+            let signs: Vec<String> =
+                twin.chars().map(|c| format!("U+{:04X}", c as u32)).collect();
+            let text =
+                format!("`{twin}` ({}), which only looks the same?", signs.join(" "));
+            d = d.fix(text, vec![Edit { span, with: twin.to_string() }]);
+        }
         let near = nearest(key, &all);
         if let Some(near) = near.or_else(|| held(key, &all).filter(|_| called)) {
             let edit = Edit { span, with: near.to_string() };

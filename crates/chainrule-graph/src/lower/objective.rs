@@ -27,12 +27,11 @@ impl Lowerer<'_> {
         for (e, _) in &all {
             self.origins.places.entry(e.name.key.clone()).or_insert(e.name.span);
         }
-        let later: Vec<String> = all.iter().map(|(e, _)| e.name.key.clone()).collect();
-        for (i, (e, span)) in all.iter().enumerate() {
-            self.later = later[i..].to_vec();
+        self.later = all.iter().rev().map(|(e, _)| e.name.key.clone()).collect();
+        for (e, span) in &all {
             self.equation(e, *span, draft);
+            self.later.pop();
         }
-        self.later.clear();
     }
 
     fn equation(&mut self, e: &Written, span: Span, draft: &mut Draft) {

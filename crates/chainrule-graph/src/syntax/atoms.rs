@@ -298,6 +298,7 @@ impl Parser<'_> {
 
     fn root(&mut self, span: Span) -> ExprKind {
         self.at += 1;
+        self.index_of_root();
         let value = if self.is("{") { self.braces() } else { self.guarded(Self::atom) };
         let value = match value.kind {
             ExprKind::Paren(inner) => *inner,
@@ -305,6 +306,24 @@ impl Parser<'_> {
         };
         let func = Name { key: "sqrt".to_string(), written: "√".to_string(), span };
         ExprKind::Call { func, primes: 0, args: vec![Arg { name: None, value }] }
+    }
+
+    /// `\sqrt[3]{x}`: no root but the square root is written so here.
+    fn index_of_root(&mut self) {
+        let Some(start) = self.peek().filter(|t| t.is("[")).map(|t| t.span) else {
+            return;
+        };
+        let mut after = (1..).map_while(|k| Some((k, self.ahead(k)?)));
+        let Some((k, end)) = after.find(|(_, t)| t.is("]")).map(|(k, t)| (k, t.span))
+        else {
+            return;
+        };
+        if self.ahead(k + 1).is_some_and(|t| t.is("{")) {
+            let text = "a root with an index is not known here";
+            let d = Diagnostic::error(Code::P1, start.to(end), text);
+            self.report(d.hint("write it as a power: x^(1/3)"));
+            self.at += k + 1;
+        }
     }
 
     fn fraction(&mut self) -> ExprKind {

@@ -199,6 +199,11 @@ impl Expander<'_> {
     }
 
     fn end(&mut self, tokens: &[Token], span: Span) -> Option<i64> {
+        if tokens.is_empty() {
+            let message = "a range has two ends, such as `for l = 1..3`";
+            self.diagnostics.push(Diagnostic::error(Code::P1, span, message));
+            return None;
+        }
         let none = |_: &str| false;
         let scope = Scope::bare(&none, "");
         let mut parser = Parser::new(tokens, &scope, self.diagnostics);

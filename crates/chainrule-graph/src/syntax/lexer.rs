@@ -7,6 +7,7 @@
 use crate::diag::{Code, Diagnostic, Span};
 
 use super::environments::{Open, Turn, ends_sentence};
+use super::lookalikes::meaningless;
 use super::names;
 use super::nearest::nearest;
 use super::signs::{COMMANDS, ESCAPES, FUNCTIONS, SILENT, SILENT_WITH_TEXT, SYMBOLS};
@@ -254,9 +255,7 @@ impl<'a> Lexer<'a> {
         let mut ends = rest.char_indices().skip(1).filter(|&(_, c)| known(c));
         let end = ends.next().map_or(rest.len(), |(at, _)| at);
         let span = Span::new(self.at, self.at + end);
-        let shown: String = rest[..end].chars().take(20).collect();
-        let message = format!("the characters `{shown}` have no meaning here");
-        self.diagnostics.push(Diagnostic::error(Code::P1, span, message));
+        self.diagnostics.push(meaningless(&rest[..end], span));
         self.at += end;
     }
 

@@ -23,6 +23,7 @@ pub mod latex;
 mod latex_tests;
 mod lexer;
 mod lines;
+pub(crate) mod lookalikes;
 pub mod mathml;
 mod names;
 pub(crate) mod nearest;

@@ -94,6 +94,12 @@ fn a_slip_is_named_in_the_users_words() {
     finds("θ ← θ − g", &["P1 an update `←` stands in the lines of an optimizer `←`"]);
     finds("W : H×D×2", &["P1 everything has two dimensions, rows × columns `2`"]);
     finds("param W : H ~ hee", &["T1 no draw is named `hee` `hee`"]);
+    finds("z = \\sqrt[3]{x}", &["P1 a root with an index is not known here `[3]`"]);
+    finds("z = √[4; 9]", &[]);
+    finds(
+        "for l = 1..: a_l = 2",
+        &["P1 a range has two ends, such as `for l = 1..3` `for l = 1..`"],
+    );
     finds("z = a $ b", &["P1 the characters `$` have no meaning here `$`"]);
     finds(
         "a + b",

@@ -219,6 +219,12 @@ fn everything(m: &Module, how: &AskOptions) -> Vec<String> {
     out
 }
 
+/// What is wrong with a question has no place in the file.
+fn unplaced(question: &str, d: Diagnostic) -> Diagnostic {
+    let message = format!("{question}: {}", d.message);
+    Diagnostic { message, span: Span::default(), labels: Vec::new(), ..d }
+}
+
 /// Questions with their answers, all of them numbers.
 fn items(m: &Module, how: &AskOptions, questions: &[String]) -> Result<Vec<Item>, Error> {
     let report = ask(m, how, questions);
@@ -226,7 +232,7 @@ fn items(m: &Module, how: &AskOptions, questions: &[String]) -> Result<Vec<Item>
         return Err(Error::Diagnostics(report.diagnostics));
     }
     let item = |r: crate::explain::Reply| {
-        let a = r.answer.map_err(|d| Error::Diagnostics(vec![d]))?;
+        let a = r.answer.map_err(|d| Error::Diagnostics(vec![unplaced(&r.ask, d)]))?;
         let value = match a.value {
             Answered::Numbers(v) if v.data.iter().all(|x| x.is_finite()) => v,
             Answered::Count(n) => Mat::scalar(n as f64),

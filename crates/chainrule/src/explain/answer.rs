@@ -3,6 +3,7 @@
 //! In: a module, options, questions. Out: replies. A derivative is taken in the graph of the
 //! file; its value comes from the literal evaluation of that very graph.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chainrule_graph::derived::{derive, symbol_node};
@@ -11,7 +12,6 @@ use chainrule_graph::domain;
 use chainrule_graph::eval::Value;
 use chainrule_graph::graph::{Block, Graph, NodeId, Op, SymId};
 use chainrule_graph::module::Module;
-use chainrule_graph::optimizer;
 use chainrule_graph::print::Printer;
 use chainrule_graph::query::{self, Derivative};
 use chainrule_graph::shape::{Dim, Shape};
@@ -103,7 +103,9 @@ impl<'a> Asker<'a> {
             notes: Vec::new(),
         };
         if asked.iter().flatten().any(needs_gradient) {
-            out.checked = gradients_hold(m);
+            out.checked = gradients_hold(m).map(|untold| {
+                out.notes.extend(verify::untold(m, &untold));
+            });
         }
         let ks: BTreeSet<usize> =
             asked.iter().flatten().map(|a| out.moment(a)).chain([0]).collect();
@@ -112,6 +114,7 @@ impl<'a> Asker<'a> {
             out.stepper = Some(out.make_stepper(total));
             out.note_learned();
         }
+        out.notes.extend(state::frozen_known(m, &options.freeze).err());
         out.states = out.run(&ks);
         let slopes = asked.iter().flatten().any(needs_gradient) || ks.len() > 1;
         out.look_at_values(slopes);
@@ -158,14 +161,13 @@ impl<'a> Asker<'a> {
     fn make_stepper(&self, total: usize) -> Result<Stepper<'a>, Diagnostic> {
         let call = self.update_call()?;
         let how = (self.options.round_each, self.options.training.is_some());
-        Stepper::new(self.m, &call, &self.frozen, total, how)
+        let stepper = Stepper::new(self.m, &call, &self.frozen, total, how);
+        stepper.map_err(|d| state::of_update(self.options.update.as_deref(), d))
     }
 
     fn update_call(&self) -> Result<OptimizerCall, Diagnostic> {
         if let Some(text) = &self.options.update {
-            let read = optimizer::parse_call(&self.m.functions, text);
-            return read
-                .map_err(|d| d.into_iter().next().unwrap_or_else(|| state::bug(text)));
+            return state::update_call(self.m, text);
         }
         let said = self.m.train.as_ref().and_then(|t| t.optimizer.clone());
         said.ok_or_else(|| {
@@ -395,13 +397,13 @@ impl<'a> Asker<'a> {
     fn printer<'p>(
         &'p self,
         g: &'p Graph,
-        names: &BTreeMap<NodeId, String>,
+        names: &'p BTreeMap<NodeId, String>,
     ) -> Printer<'p> {
         Printer {
             graph: g,
             functions: &self.m.functions,
             symbols: &self.symbols,
-            names: names.clone(),
+            names: Cow::Borrowed(names),
             layout: self.m.layout,
         }
     }
@@ -662,6 +664,9 @@ impl<'a> Asker<'a> {
                 symbolic,
             });
         };
+        if x.data.iter().all(|v| v + h == *v) {
+            return Err(refused(text, "its numbers do not move by a step that small"));
+        }
         let value = self.central(state, &g, a, s.id, x, h);
         let value = match (value, by.index.as_slice()) {
             (Some(v), []) => Answered::Numbers(v),
@@ -763,22 +768,18 @@ fn needs_gradient(a: &Asked) -> bool {
     derives || !matches!(a.when, When::Unsaid | When::At(0))
 }
 
-/// Symbols whose gradients are held against differences. Each costs passes over the whole network,
-/// and hundreds of layers share the rules that would be wrong.
-const HELD: usize = 200;
-
 /// The gradients of the objective against differences at made-up numbers: nothing that rests
-/// on a derivative is shown before this has been seen to hold. Of many symbols so many are looked at,
-/// spread over all.
+/// on a derivative is shown before this has been seen to hold. Symbols of which no made-up number tells
+/// anything, as what is minimised overflows there.
 ///
 /// # Errors
 /// M3 with the symbol whose gradient is wrong.
-pub fn gradients_hold(m: &Module) -> Result<(), Diagnostic> {
+pub fn gradients_hold(m: &Module) -> Result<Vec<SymId>, Diagnostic> {
     crate::memory::by_hand(m, &Default::default(), 1)?;
     match derive(m) {
-        Ok(d) => verify::some_gradients(m, &d, 0, HELD).map_err(|d| *d),
+        Ok(d) => verify::gradient(m, &d, 0).map_err(|d| *d),
         // Without an objective there is nothing to hold a derivative against here.
-        Err(_) => Ok(()),
+        Err(_) => Ok(Vec::new()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: a module with an objective or loss. Out: lines such as `δ2 = ŷ − y`, `∂L/∂W2 = δ2 a1ᵀ`,
 //! each in the names of the file and of the lines above it. Deliberately absent: numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chainrule_graph::derived::symbol_node;
@@ -78,8 +79,12 @@ pub fn derivation(m: &Module) -> Vec<Line> {
 /// The gradient of a scalar of the file, called `name`, step by step.
 pub(crate) fn steps(m: &Module, top: NodeId, name: &str) -> Steps {
     let a = query::adjoints(m, top);
-    let writer =
-        Writer { m, a: &a, top: name, names: BTreeMap::new(), steps: Vec::new() };
+    let symbols: Vec<String> = m.symbols.iter().map(|s| s.shown.clone()).collect();
+    let (functions, layout) = (&m.functions, m.layout);
+    let (graph, symbols) = (&a.graph, &symbols[..]);
+    let names = Cow::Owned(BTreeMap::new());
+    let printer = Printer { graph, functions, symbols, names, layout };
+    let writer = Writer { m, a: &a, top: name, printer, steps: Vec::new() };
     let (names, steps) = writer.write();
     Steps { graph: a.graph, names, steps }
 }
@@ -88,14 +93,15 @@ struct Writer<'a> {
     m: &'a Module,
     a: &'a Adjoints,
     top: &'a str,
-    names: BTreeMap<NodeId, String>,
+    /// With the names of the equations and of the lines so far.
+    printer: Printer<'a>,
     steps: Vec<Step>,
 }
 
 impl Writer<'_> {
     fn write(mut self) -> (BTreeMap<NodeId, String>, Vec<Step>) {
         for (e, n) in self.m.equations.iter().zip(&self.a.values) {
-            self.names.entry(*n).or_insert_with(|| e.shown.clone());
+            self.printer.names.to_mut().entry(*n).or_insert_with(|| e.shown.clone());
         }
         for i in (0..self.m.equations.len()).rev() {
             let e = &self.m.equations[i];
@@ -103,7 +109,7 @@ impl Writer<'_> {
             if self.is_preactivation(e) && self.worth_a_name(n) {
                 let left = self.delta(e);
                 self.step(&left, &e.shown, e.node, false, n);
-                self.names.insert(n, left);
+                self.printer.names.to_mut().insert(n, left);
             }
         }
         for (s, n) in self.a.learned.clone() {
@@ -112,7 +118,7 @@ impl Writer<'_> {
             let source = symbol_node(&self.m.graph, s).unwrap_or(n);
             self.step(&left, &of, source, true, n);
         }
-        (self.names, self.steps)
+        (self.printer.names.into_owned(), self.steps)
     }
 
     /// Whether the equation's value goes straight into a function.
@@ -128,7 +134,7 @@ impl Writer<'_> {
     /// A name, a number or 0 needs no δ.
     fn worth_a_name(&self, n: NodeId) -> bool {
         let plain = matches!(self.a.graph[n].op, Op::Fill(..) | Op::Symbol(_));
-        !plain && !self.names.contains_key(&n)
+        !plain && !self.printer.names.contains_key(&n)
     }
 
     /// δ with the equation's index (z2 → δ2), or with its whole name.
@@ -152,16 +158,7 @@ impl Writer<'_> {
         learned: bool,
         node: NodeId,
     ) {
-        let symbols: Vec<String> =
-            self.m.symbols.iter().map(|s| s.shown.clone()).collect();
-        let printer = Printer {
-            graph: &self.a.graph,
-            functions: &self.m.functions,
-            symbols: &symbols,
-            names: self.names.clone(),
-            layout: self.m.layout,
-        };
-        let right = printer.node(node);
+        let right = self.printer.node(node);
         let (left, of) = (left.to_string(), of.to_string());
         self.steps.push(Step { left, of, source, learned, node, right });
     }

@@ -342,6 +342,32 @@ pub(crate) fn learned(m: &Module, frozen: &[String]) -> Vec<(SymId, String)> {
     all.filter(|(_, n)| !frozen.contains(n)).collect()
 }
 
+/// The update rule that was asked for; what is wrong with it has no place in the file.
+pub(crate) fn update_call(m: &Module, text: &str) -> Result<OptimizerCall, Diagnostic> {
+    let read = optimizer::parse_call(&m.functions, text).map_err(first);
+    read.map_err(|d| of_update(Some(text), d))
+}
+
+/// What is said of `--update` names it, and no line of the file.
+pub(crate) fn of_update(update: Option<&str>, d: Diagnostic) -> Diagnostic {
+    let about_the_rule = matches!(d.code, Code::P1 | Code::T1 | Code::N1);
+    let Some(text) = update.filter(|_| about_the_rule) else { return d };
+    let message = format!("--update \"{text}\": {}", d.message);
+    Diagnostic { message, span: Span::default(), labels: Vec::new(), ..d }
+}
+
+/// `--freeze` names symbols of the file.
+pub(crate) fn frozen_known(m: &Module, names: &[String]) -> Result<(), Diagnostic> {
+    let strange =
+        |n: &&String| m.symbol(&chainrule_graph::syntax::canonical(n)).is_none();
+    let Some(name) = names.iter().find(strange) else { return Ok(()) };
+    let all: Vec<&str> =
+        m.trainable.iter().map(|s| &*m.symbols[s.0 as usize].shown).collect();
+    let text = format!("--freeze {name}: the file has no symbol `{name}`");
+    let d = Diagnostic::error(Code::N1, Span::default(), text);
+    Err(d.hint(format!("learned are {}", all.join(", "))))
+}
+
 /// `W*` against a name.
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {

@@ -2,25 +2,20 @@
 
 use chainrule_graph::syntax::mathml::escaped;
 
-use super::text::below;
-use super::{Mark, Marked, Verdict, points};
+use super::text::{below, sum, worth};
+use super::{Mark, Marked, Verdict};
 
 /// The page.
 #[must_use]
 pub fn html(marked: &Marked, answers: &str, title: &str) -> String {
     let rows: String = marked.lines.iter().map(|l| row(l, answers)).collect();
-    let first = match marked.first_wrong() {
-        Some(l) => format!(" The first error is in line {}.", l.line),
-        None if marked.all_right() => " Everything is right.".to_owned(),
-        None => String::new(),
-    };
-    let sum = format!("{} of {} points.", points(marked.points()), points(marked.of()));
+    let sum = sum(marked);
     let title = escaped(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-         <p class=\"sum\">{sum}{first}</p>\n<table>\n<thead><tr><th scope=\"col\">line</th>\
+         <p class=\"sum\">{sum}</p>\n<table>\n<thead><tr><th scope=\"col\">line</th>\
          <th scope=\"col\">answer</th><th scope=\"col\">found</th><th scope=\"col\">points</th>\
          </tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</main>\n</body>\n</html>\n"
     )
@@ -55,16 +50,13 @@ fn row(l: &Mark, answers: &str) -> String {
     let more: String =
         below(l, answers).iter().map(|t| format!("<li>{}</li>", escaped(t))).collect();
     let more = if more.is_empty() { more } else { format!("<ul>{more}</ul>") };
-    let worth = match l.verdict {
-        Verdict::Defined => String::new(),
-        _ => format!("{} / {}", points(l.points), points(l.of)),
-    };
     format!(
         "<tr><td class=\"number\">{}</td><td><code>{}</code></td><td><span class=\"verdict {}\">{}</span>\
-         {more}</td><td class=\"number\">{worth}</td></tr>\n",
+         {more}</td><td class=\"number\">{}</td></tr>\n",
         l.line,
         escaped(&l.text),
         class(l.verdict),
-        l.verdict.words()
+        l.verdict.words(),
+        worth(l)
     )
 }

@@ -241,7 +241,10 @@ impl<'a> Judge<'a> {
         let mut worst: Option<Finding> = None;
         for (side, piece) in read.iter().zip(sides) {
             let mut found =
-                self.judge(asked, side, &truth).ok_or_else(|| no_values(left))?;
+                self.judge(asked, side, &truth).ok_or_else(|| match &truth[0] {
+                    Some(_) => no_number(piece),
+                    None => no_values(left),
+                })?;
             if sides.len() > 1 && !found.verdict.holds() {
                 found.remarks.insert(0, format!("this is about `{}`", piece.text));
             }
@@ -428,6 +431,12 @@ fn said_lines(lines: &[usize]) -> String {
 fn unknown(left: &Piece, name: &str) -> Diagnostic {
     Diagnostic::error(Code::N1, left.span(), format!("`{name}` is not known"))
         .hint("the left side is a question, as in --ask, or a new name")
+}
+
+fn no_number(side: &Piece) -> Diagnostic {
+    let text = format!("`{}` has no finite value", side.text.trim());
+    Diagnostic::error(Code::M1, side.span(), text)
+        .hint("write a number that can be held, or a formula of the file's names")
 }
 
 pub(super) fn no_values(left: &Piece) -> Diagnostic {

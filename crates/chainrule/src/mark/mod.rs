@@ -1,13 +1,14 @@
 //! Marks somebody's answers line by line.
 //!
 //! In: a file of equations and the text of answers, `Q = value or formula (2 points)` a line, Q as
-//! in `--ask`. Out: a [`Marked`] of plain data; [`text()`], [`html()`] and [`json()`] write it. A value is
+//! in `--ask`. Out: a [`Marked`] of plain data; [`FORMS`] is the table of what writes it. A value is
 //! right up to half a unit of its last digit; a formula is held against the right one by value at
 //! random points; what is wrong is calculated again from somebody's own earlier lines before it is
 //! called wrong. Invariant: a line that cannot be read does not stop the others.
 
 mod against;
 mod compare;
+mod forms;
 mod formula;
 mod html;
 mod json;
@@ -18,10 +19,13 @@ mod number;
 mod recompute;
 mod sheet;
 mod text;
+mod typst;
 
+pub use forms::{FORMS, Form};
 pub use html::html;
 pub use json::json;
 pub use text::text;
+pub use typst::typst;
 
 use chainrule_graph::diag::Diagnostic;
 use chainrule_graph::module::Module;

@@ -34,9 +34,10 @@ pub(super) struct Entry {
 
 /// The lines that say something.
 pub(super) fn read(answers: &str) -> Vec<Entry> {
-    let mut at = 0;
+    let text = answers.strip_prefix('\u{feff}').unwrap_or(answers);
+    let mut at = answers.len() - text.len();
     let mut out = Vec::new();
-    for (i, whole) in answers.split('\n').enumerate() {
+    for (i, whole) in text.split('\n').enumerate() {
         let said = whole.split('#').next().unwrap_or("");
         if !said.trim().is_empty() {
             out.push(entry(said, at, i + 1));

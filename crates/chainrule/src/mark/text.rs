@@ -52,6 +52,24 @@ fn line(l: &Mark, width: usize, answers: &str) -> String {
     out
 }
 
+/// `2 of 3 points. The first error is in line 2.`
+pub(super) fn sum(marked: &Marked) -> String {
+    let first = match marked.first_wrong() {
+        Some(l) => format!(" The first error is in line {}.", l.line),
+        None if marked.all_right() => " Everything is right.".to_owned(),
+        None => String::new(),
+    };
+    format!("{} of {} points.{first}", points(marked.points()), points(marked.of()))
+}
+
+/// `1 / 2`; nothing for a definition.
+pub(super) fn worth(l: &Mark) -> String {
+    match l.verdict {
+        Verdict::Defined => String::new(),
+        _ => format!("{} / {}", points(l.points), points(l.of)),
+    }
+}
+
 /// What stands below a line: remarks, the right value and formula, why it cannot be read.
 pub(super) fn below(l: &Mark, answers: &str) -> Vec<String> {
     let mut out = l.remarks.clone();

@@ -70,9 +70,6 @@ pub(crate) use stored::to_file;
 pub use summary::Summary;
 pub use trained::Trained;
 
-/// Learned symbols whose gradients are held against differences before a training.
-const VERIFIED: usize = 24;
-
 /// A checked file of equations that can be trained.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -169,12 +166,13 @@ impl Model {
         let settings = Settings::of(&spec, module.precision)?;
         train::check_rule(&module, &settings)?;
         let derived = derive(&module).map_err(Error::Diagnostics)?;
+        let mut remarks = loaded.diagnostics;
         if !known(&derived.fingerprint) {
-            verify::some_gradients(&module, &derived, 0, VERIFIED)
+            let untold = verify::gradient(&module, &derived, 0)
                 .map_err(|wrong| Error::Diagnostics(vec![*wrong]))?;
+            remarks.extend(verify::untold(&module, &untold));
         }
         let (text, folder) = (text.to_owned(), folder.to_owned());
-        let remarks = loaded.diagnostics;
         Ok(Self { text, folder, module, derived, options, settings, remarks })
     }
 

@@ -73,11 +73,28 @@ y := [1 0 0; 0 1 1]
 train: sgd(lr = 0.5)
 ";
 
+/// The exam's 1.2 with three examples, a row each.
+const ROWS: &str = "
+examples: rows
+input  X : m×D
+target Y : m×K
+param  W1 : D×H = [1 2 0.5; -1 0 1], b1 : 1×H = [0 -1 1]
+param  W2 : H×K = [1 0; 2 1; -1 2], b2 : 1×K = [0.5 -0.5]
+where  m = 3, D = 2, H = 3, K = 2
+Z1 = X W1 + b1
+Z2 = Z1 W2 + b2
+L  = 1/2 ‖Z2 − Y‖²
+X := [1 2; 0 1; -1 0.5]
+Y := [0 1; 1 0; 0 0]
+train: sgd(lr = 0.01)
+";
+
 /// Every document that is kept: name, file, how.
 pub(crate) fn all() -> Vec<(&'static str, Module, SolutionOptions)> {
     let usual = SolutionOptions::default;
     vec![
         ("exam-1.2", example("linear"), usual()),
+        ("exam-1.2-rows", module(ROWS), usual()),
         ("exam-2", example("exam-part2"), SolutionOptions { why: true, ..usual() }),
         ("exam-2-numbers", module(NUMBERS), usual()),
         ("exam-3", example("exam-part3"), usual()),
@@ -164,6 +181,59 @@ fn affine_layers_that_follow_each_other_are_told_to_be_one() {
     }
     let between = plain(&module(NUMBERS));
     assert!(!between.contains("without a non-linearity"), "relu stands between");
+}
+
+/// Whatever the layout: a row each, a column each, or single numbers.
+#[test]
+fn affine_layers_are_one_in_every_layout() {
+    let columns = "examples: columns\nX := [1 0 -1; 2 1 0.5]\nW1 := [1 -1; 2 0; 0.5 1]\n\
+        b1 := [0; -1; 1]\nW2 := [1 2 -1; 0 1 2]\nb2 := [0.5; -0.5]\nZ1 = W1 X + b1\n\
+        Z2 = W2 Z1 + b2\nL = ‖Z2‖²\ntrainable: W1 b1 W2 b2\n";
+    let single = "input x : 1\ntarget y : 1\nparam w1 : 1 = 2, b1 : 1 = 1, w2 : 1 = -3, b2 : 1 = 4\n\
+        a1 = w1 x + b1\na2 = w2 a1 + b2\nL = half_mse(y, a2)\nminimize mean(L)\nx := 0.5\ny := 1\n";
+    let bare = "x := [1; 2]\nW1 := [1 0; 2 1; 0 1]\nb := 2\nW2 := [1 1 1]\nz1 = W1 x + b\nz2 = W2 z1\n\
+        L = 1/2 (z2 − 1)²\ntrainable: W1 W2 b\n";
+    let cases = [
+        (
+            module(ROWS),
+            [
+                "Z2 = X A + c",
+                "A = W1 W2 = [4.5 3; −2 2]",
+                "c = b1 W2 + b2 = [−2.5 0.5]",
+                "X A + c = [−2 7.5; −4.5 2.5; −8 −1.5]",
+            ],
+        ),
+        (
+            module(columns),
+            [
+                "Z2 = A X + c",
+                "A = W2 W1 = [4.5 −2; 3 2]",
+                "c = W2 b1 + b2 = [−2.5; 0.5]",
+                "A X + c = [−2 −4.5 −8; 7.5 2.5 −1.5]",
+            ],
+        ),
+        (
+            module(single),
+            ["a2 = A x + c", "A = w2 w1 = −6", "c = w2 b1 + b2 = 1", "A x + c = −2"],
+        ),
+        (module(bare), ["z2 = A x + c", "A = W2 W1 = [3 2]", "= 6", "A x + c = 13"]),
+    ];
+    for (m, lines) in cases {
+        let all = plain(&m);
+        assert!(all.contains("The outputs agree"), "{all}");
+        for line in lines {
+            assert!(all.contains(line), "{line}\n{all}");
+        }
+    }
+    for bent in [
+        ROWS.replace("X W1 + b1", "relu(X W1 + b1)"),
+        // What is multiplied knows of the examples: no layer.
+        "examples: rows\nX := [1 2; 3 4]\nW := [1 0; 0 1]\nQ = X W\nG = Q Qᵀ\nZ = G X\n\
+         L = ‖Z‖²\ntrainable: W\n"
+            .to_owned(),
+    ] {
+        assert!(!plain(&module(&bent)).contains("without a non-linearity"), "{bent}");
+    }
 }
 
 #[test]

@@ -54,8 +54,9 @@ pub(crate) struct Output {
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     pub(crate) layers: Vec<Layer>,
-    /// Two or more layers in a row with straight lines between, by their places.
-    pub(crate) straight: Vec<Vec<usize>>,
+    /// Weights of two or more layers in a row with straight lines between, in the graph as written: a
+    /// simpler one multiplies single numbers together.
+    pub(crate) straight: Vec<Vec<SymId>>,
     /// Of the graph as written.
     pub(crate) output: Option<Output>,
 }
@@ -63,9 +64,9 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn of(model: &Model) -> Self {
         let (m, d) = (model.module(), model.derived());
-        let walk = Walk::new(m, &d.graph, &[d.loss.unwrap_or(d.objective)]);
-        let layers = walk.layers();
-        let straight = walk.straight(&layers);
+        let layers = Walk::new(m, &d.graph, &[d.loss.unwrap_or(d.objective)]).layers();
+        let top = m.objective.as_ref().map(|o| o.loss.unwrap_or(o.node));
+        let straight = Walk::new(m, &m.graph, top.as_slice()).straight();
         let output = m.output.map(|n| unclipped(&m.graph, n)).map(|node| Output {
             node,
             shaped: shaped(m, &m.graph, node),
@@ -230,17 +231,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The longest rows of layers with straight lines between.
-    fn straight(&self, layers: &[Layer]) -> Vec<Vec<usize>> {
-        let before = |l: &Layer| {
-            let weights = self.product(self.source(l.from)?)?.0;
-            layers.iter().position(|l| l.weights == weights)
-        };
-        let mut rows: Vec<Vec<usize>> = Vec::new();
-        for (i, layer) in layers.iter().enumerate() {
-            let Some(j) = before(layer) else { continue };
-            match rows.iter_mut().find(|row| row.last() == Some(&j)) {
-                Some(row) => row.push(i),
-                None => rows.push(vec![j, i]),
+    fn straight(&self) -> Vec<Vec<SymId>> {
+        let mut rows: Vec<Vec<SymId>> = Vec::new();
+        for layer in self.layers() {
+            let before = self.source(layer.from).and_then(|n| self.product(n));
+            let Some((before, _)) = before else { continue };
+            match rows.iter_mut().find(|row| row.last() == Some(&before)) {
+                Some(row) => row.push(layer.weights),
+                None => rows.push(vec![before, layer.weights]),
             }
         }
         rows
@@ -278,7 +276,8 @@ mod tests {
             "a = batch_norm(W1 x + b1)\nŷ = W2 a + b2",
         ] {
             let n = network(lines);
-            assert_eq!(n.straight, [[0, 1]], "{lines}");
+            let weights: Vec<SymId> = n.layers.iter().map(|l| l.weights).collect();
+            assert_eq!(n.straight, [weights], "{lines}");
             assert_eq!(n.output.unwrap().shaped, Shaped::Affine);
         }
         for lines in ["a = relu(W1 x + b1)\nŷ = W2 a", "a = (W1 x)²\nŷ = W2 a"] {
@@ -294,6 +293,23 @@ mod tests {
         let n = Network::of(&Model::parse(text).expect("the file reads"));
         assert_eq!(n.layers.len(), 3);
         assert!(n.straight.is_empty());
+    }
+
+    /// Single numbers are weights like others, with and without a shift.
+    #[test]
+    fn layers_of_single_numbers_are_seen_to_be_one() {
+        let of = |lines: &str| {
+            let text = format!(
+                "input x : 1\ntarget y : 1\nparam u : 1 ~ he, v : 1 ~ he, w : 1 ~ he, b : 1\n\
+                 {lines}\nL = half_mse(y, c)\nminimize mean(L)"
+            );
+            Network::of(&Model::parse(&text).expect("the file reads")).straight
+        };
+        let three = [SymId(2), SymId(3), SymId(4)];
+        assert_eq!(of("a = u x\na2 = v a\nc = w a2"), [three]);
+        assert_eq!(of("a = u x + b\na2 = v a + b\nc = w a2 + b"), [three]);
+        assert_eq!(of("a = u x\na2 = tanh(v a)\nc = w a2"), [&three[..2]]);
+        assert!(of("a = tanh(u x)\na2 = v tanh(a)\nc = relu(w a2)")[0] == three[1..]);
     }
 
     #[test]

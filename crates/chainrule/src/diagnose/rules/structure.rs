@@ -4,7 +4,7 @@
 //! In: the graph. Out: findings. Invariant: nothing here depends on weights or rows. Deliberately
 //! absent: outputs and losses (see `output`).
 
-use chainrule_graph::graph::{Binary, NodeId, Op, Unary};
+use chainrule_graph::graph::{Binary, NodeId, Op, SymId, Unary};
 
 use super::{finding, short};
 use crate::diagnose::evidence::Evidence;
@@ -15,13 +15,11 @@ pub(super) fn no_nonlinearity(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     e.network.straight.iter().map(|row| straight(e, row)).collect()
 }
 
-fn straight(e: &Evidence<'_>, row: &[usize]) -> Finding {
-    let names: Vec<&str> = row.iter().map(|&i| e.layer(i)).collect();
-    let shape = |i: usize| {
-        let id = e.network.layers[i].weights;
-        e.model.module().symbols[id.0 as usize].shape.under(&e.sizes)
-    };
-    let shapes: Option<Vec<(usize, usize)>> = row.iter().map(|&i| shape(i)).collect();
+fn straight(e: &Evidence<'_>, row: &[SymId]) -> Finding {
+    let symbol = |id: &SymId| &e.model.module().symbols[id.0 as usize];
+    let names: Vec<&str> = row.iter().map(|id| &*symbol(id).shown).collect();
+    let shapes = row.iter().map(|id| symbol(id).shape.under(&e.sizes));
+    let shapes: Option<Vec<(usize, usize)>> = shapes.collect();
     let mut evidence = vec![("layers", row.len() as f64)];
     let mut amount = String::new();
     if let Some(shapes) = shapes {

@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 
 use chainrule_graph::diag::{Diagnostic, Span};
-use chainrule_graph::graph::{Binary, Graph, NodeId, Op};
-use chainrule_graph::syntax::ast::BinaryOp;
+use chainrule_graph::graph::{Axis, Binary, Graph, Node, NodeId, Op, SymId, Unary};
+use chainrule_graph::module::Module;
+use chainrule_graph::shape::{Dim, Shape};
+use chainrule_graph::syntax::ast::{BinaryOp, Expr, Layout, Role};
 use chainrule_graph::value::Mat;
 
 use super::backward::refused;
@@ -17,7 +19,7 @@ use super::worked::Worked;
 use crate::explain::formula::{Formula, name, op};
 use crate::explain::tree::{Block, Inline, line, words};
 
-/// n = a · base + c, by `products` matrix products through these equations.
+/// n = a · base + c (in `rows`: base · a + c), by `products` products through these equations.
 struct Affine {
     base: NodeId,
     a: Option<NodeId>,
@@ -27,46 +29,69 @@ struct Affine {
 }
 
 pub(super) fn blocks(cx: &Context<'_>) -> Result<Vec<Block>, Diagnostic> {
-    let mut g = cx.m.graph.clone();
+    let mut finder = Finder { m: cx.m, g: cx.m.graph.clone(), runs: runs(cx.m) };
     let mut told: Vec<usize> = Vec::new();
     let mut out = Vec::new();
     for i in (0..cx.m.equations.len()).rev() {
         if told.contains(&i) {
             continue;
         }
-        let found = Finder { cx, g: &mut g }.affine(cx.m.equations[i].node, true);
+        let found = finder.affine(cx.m.equations[i].node, true);
         let Some(chain) = found.filter(|c| c.products > 1 && !c.through.is_empty())
         else {
             continue;
         };
         told.extend(&chain.through);
-        let mut blocks = one_layer(cx, &g, i, &chain)?;
+        let mut blocks = one_layer(cx, &finder.g, i, &chain)?;
         blocks.extend(out);
         out = blocks;
     }
     Ok(out)
 }
 
-struct Finder<'a, 'b> {
-    cx: &'a Context<'a>,
-    g: &'b mut Graph,
+/// Which nodes run through the network: what data goes into. A file without roles may not say what is
+/// data; there columns run, and in a file of matrices everything may.
+fn runs(m: &Module) -> Vec<bool> {
+    let data = |s: &SymId| {
+        let symbol = &m.symbols[s.0 as usize];
+        let fixed = m.bare && m.chosen && !m.trainable.contains(s);
+        symbol.each || fixed || matches!(symbol.role, Role::Input | Role::Target)
+    };
+    let literal = m.layout != Layout::One;
+    let unsaid = literal && !m.symbols.iter().any(|s| data(&s.id));
+    let mut out: Vec<bool> = Vec::with_capacity(m.graph.len());
+    for (_, node) in m.graph.iter() {
+        let column = node.shape.cols.is_one() && !node.shape.is_scalar();
+        let given = matches!(&node.op, Op::Symbol(s) if data(s));
+        let runs = given || node.each || unsaid || !literal && column;
+        out.push(runs || node.args.iter().any(|a| out[a.0 as usize]));
+    }
+    out
 }
 
-impl Finder<'_, '_> {
-    /// Whether a value runs through the network: one per example, or a column of it.
+struct Finder<'a> {
+    m: &'a Module,
+    /// The file's graph, and the products of weights that the chains come to.
+    g: Graph,
+    runs: Vec<bool>,
+}
+
+impl Finder<'_> {
     fn runs(&self, n: NodeId) -> bool {
-        self.g[n].each || self.g[n].shape.cols.is_one() && !self.g[n].shape.is_scalar()
+        self.runs[n.0 as usize]
     }
 
     /// `None` if it is nothing that runs through.
     fn affine(&mut self, n: NodeId, root: bool) -> Option<Affine> {
         let node = self.g[n].clone();
-        let own = self.cx.m.equations.iter().position(|e| e.node == n);
+        let own = self.m.equations.iter().position(|e| e.node == n);
         let inside = match node.op {
-            Op::MatMul if self.runs(node.args[1]) && !self.g[node.args[0]].each => {
-                self.product(node.args[0], node.args[1])
+            Op::MatMul if self.m.layout == Layout::Rows => {
+                self.product(node.args[1], node.args[0])
             }
-            Op::Binary(b @ (Binary::Add | Binary::Sub)) => self.sum(b, &node.args),
+            Op::MatMul => self.product(node.args[0], node.args[1]),
+            Op::Binary(Binary::Mul) => self.scaled(node.args[0], node.args[1]),
+            Op::Binary(b @ (Binary::Add | Binary::Sub)) => self.sum(b, &node),
             _ => None,
         };
         match inside {
@@ -84,33 +109,81 @@ impl Finder<'_, '_> {
         }
     }
 
+    /// Weights times what runs through; they know nothing of it.
     fn product(&mut self, w: NodeId, x: NodeId) -> Option<Affine> {
+        if !self.runs(x) || self.g[w].each {
+            return None;
+        }
         let inner = self.affine(x, false)?;
-        let a = inner.a.map_or(w, |a| self.g.matmul(w, a));
-        let c = inner.c.map(|c| self.g.matmul(w, c));
+        if self.g.reachable(&[w])[inner.base.0 as usize] {
+            return None;
+        }
+        let a = inner.a.map_or(w, |a| self.times(w, a));
+        let c = inner.c.map(|c| self.times(w, c));
         Some(Affine { a: Some(a), c, products: inner.products + 1, ..inner })
     }
 
+    /// With a single number that runs through, weights are factors.
+    fn scaled(&mut self, p: NodeId, q: NodeId) -> Option<Affine> {
+        let (w, x) = if self.runs(q) { (p, q) } else { (q, p) };
+        let weight = !self.runs(w) && matches!(self.g[w].op, Op::Symbol(_));
+        (weight && self.g[x].shape.is_scalar()).then(|| self.product(w, x))?
+    }
+
+    /// Weights behind earlier ones, on the side where the layout has them.
+    fn times(&mut self, w: NodeId, earlier: NodeId) -> NodeId {
+        let single = |n: NodeId| self.g[n].shape.is_scalar();
+        match (single(w) || single(earlier), self.m.layout) {
+            (true, _) => self.g.binary(Binary::Mul, w, earlier),
+            (false, Layout::Rows) => self.g.matmul(earlier, w),
+            (false, _) => self.g.matmul(w, earlier),
+        }
+    }
+
     /// One side runs through a product, the other one is a shift that is the same for all.
-    fn sum(&mut self, b: Binary, args: &[NodeId]) -> Option<Affine> {
-        let shift = |g: &Graph, n: NodeId| matches!(g[n].op, Op::Symbol(_)) && !g[n].each;
-        let left = self.affine(args[0], false).filter(|a| a.products > 0);
-        let (inner, other) = match left {
-            Some(a) if shift(self.g, args[1]) => (a, args[1]),
-            _ if b == Binary::Add && shift(self.g, args[0]) => {
-                (self.affine(args[1], false).filter(|a| a.products > 0)?, args[0])
-            }
+    fn sum(&mut self, b: Binary, node: &Node) -> Option<Affine> {
+        let (x, y) = (node.args[0], node.args[1]);
+        let (inner, other) = match (self.shift(x), self.shift(y)) {
+            (_, Some(c)) => (self.affine(x, false)?, c),
+            (Some(c), None) if b == Binary::Add => (self.affine(y, false)?, c),
             _ => return None,
         };
+        if inner.products == 0 {
+            return None;
+        }
+        let other = self.spread(other, &node.shape);
         let c = match (inner.c, b) {
             (Some(c), _) => self.g.binary(b, c, other),
             (None, Binary::Add) => other,
-            (None, _) => {
-                let op = Op::Unary(chainrule_graph::graph::Unary::Neg);
-                self.g.add(op, &[other], Span::default())
-            }
+            (None, _) => self.g.unary(Unary::Neg, other),
         };
         Some(Affine { c: Some(c), ..inner })
+    }
+
+    /// A single number stands at every entry of the shift.
+    fn spread(&mut self, c: NodeId, sum: &Shape) -> NodeId {
+        let one = match self.m.layout {
+            Layout::Rows => Shape::new(Dim::ONE, sum.cols.clone()),
+            Layout::One | Layout::Columns => Shape::new(sum.rows.clone(), Dim::ONE),
+        };
+        match self.g[c].shape.is_scalar() && !one.is_scalar() {
+            true => self.g.add(Op::Broadcast(Axis::All, one), &[c], Span::default()),
+            false => c,
+        }
+    }
+
+    /// A symbol that is added to all examples alike: in a file of matrices a repeated row or column, or a
+    /// learned one beside a single example.
+    fn shift(&self, n: NodeId) -> Option<NodeId> {
+        let node = &self.g[n];
+        let repeated = matches!(node.op, Op::Broadcast(..));
+        let inner = if repeated { node.args[0] } else { n };
+        let Op::Symbol(s) = self.g[inner].op else { return None };
+        let symbol = &self.m.symbols[s.0 as usize];
+        let data = symbol.each || matches!(symbol.role, Role::Input | Role::Target);
+        let literal = self.m.layout != Layout::One;
+        let alike = repeated || !literal || self.m.trainable.contains(&s);
+        (!data && alike).then_some(inner)
     }
 }
 
@@ -134,7 +207,11 @@ fn one_layer(
     );
     let base = base_name(cx, chain.base);
     let (big, small) = (free(cx, "A"), free(cx, "c"));
-    let layer = op(BinaryOp::Space, name(&big), name(&base));
+    let (left, right) = match cx.m.layout {
+        Layout::Rows => (&base, &big),
+        Layout::One | Layout::Columns => (&big, &base),
+    };
+    let layer = op(BinaryOp::Space, name(left), name(right));
     let layer =
         if chain.c.is_some() { op(BinaryOp::Add, layer, name(&small)) } else { layer };
     let mut out = vec![
@@ -152,7 +229,9 @@ fn one_layer(
         }));
     }
     out.extend(agree(cx, &w, i, chain, &layer)?);
-    out.push(bound(&big));
+    if !g[a].shape.is_scalar() {
+        out.push(bound(&big));
+    }
     Ok(out)
 }
 
@@ -162,7 +241,7 @@ fn agree(
     w: &Worked,
     i: usize,
     chain: &Affine,
-    layer: &chainrule_graph::syntax::ast::Expr,
+    layer: &Expr,
 ) -> Result<Vec<Block>, Diagnostic> {
     let e = &cx.m.equations[i];
     let (Some(a), Some(x), Some(y)) =
@@ -170,10 +249,15 @@ fn agree(
     else {
         return Ok(Vec::new());
     };
+    let (left, right) = if cx.m.layout == Layout::Rows { (x, a) } else { (a, x) };
     let c = chain.c.and_then(|c| w.mat(c));
+    let shift = |c: &Mat, r, j| {
+        c.at(if c.rows == 1 { 0 } else { r }, if c.cols == 1 { 0 } else { j })
+    };
     let one = Mat::from_fn(y.rows, y.cols, |r, j| {
-        let product: f64 = (0..a.cols).map(|k| a.at(r, k) * x.at(k, j)).sum();
-        product + c.as_ref().map_or(0.0, |c| c.at(r, if c.cols == 1 { 0 } else { j }))
+        let inner = 0..left.cols;
+        let product: f64 = inner.map(|k| left.at(r, k) * right.at(k, j)).sum();
+        product + c.as_ref().map_or(0.0, |c| shift(c, r, j))
     });
     let far = one.data.iter().zip(&y.data).map(|(p, q)| (p - q).abs());
     let far = far.fold(0.0_f64, f64::max);

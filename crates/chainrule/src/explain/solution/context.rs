@@ -2,6 +2,7 @@
 //!
 //! In: a module and how it is to be explained. Out: a [`Context`] that the parts read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chainrule_graph::diag::Diagnostic;
@@ -103,10 +104,11 @@ impl<'a> Context<'a> {
     pub(super) fn printer<'p>(
         &'p self,
         graph: &'p Graph,
-        names: &BTreeMap<NodeId, String>,
+        names: &'p BTreeMap<NodeId, String>,
     ) -> Printer<'p> {
         let (functions, symbols) = (&self.m.functions, &self.symbols[..]);
-        Printer { graph, functions, symbols, names: names.clone(), layout: self.m.layout }
+        let (names, layout) = (Cow::Borrowed(names), self.m.layout);
+        Printer { graph, functions, symbols, names, layout }
     }
 
     /// The number of an equation, `(3)`.

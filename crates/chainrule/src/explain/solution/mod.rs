@@ -31,6 +31,7 @@ use chainrule_graph::module::Module;
 use chainrule_graph::syntax::print::Style;
 
 use super::AskOptions;
+use super::state;
 use super::tree::{Block, Explanation, Level, Part, Section};
 use context::Context;
 
@@ -53,11 +54,12 @@ pub struct SolutionOptions {
 /// M3 if a gradient does not pass its check (a mistake of ours, or in the file's own `derivative`
 /// lines); an update rule that does not read; values that do not fit each other.
 pub fn explain(m: &Module, options: &SolutionOptions) -> Result<Explanation, Diagnostic> {
-    super::gradients_hold(m)?;
+    state::frozen_known(m, &options.ask.freeze)?;
+    let untold = super::gradients_hold(m)?;
     crate::memory::by_hand(m, &m.dims.sizes, examples(m))?;
     let mut cx = Context::new(m, options)?;
     let fingerprint = as_it_runs(&mut cx);
-    let check = check::blocks(&cx)?;
+    let check = check::blocks(&cx, &untold)?;
     let parts = [
         (Part::Given, given::blocks(&cx)),
         (Part::Shapes, shapes::blocks(&cx)),

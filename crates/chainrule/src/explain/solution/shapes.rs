@@ -1,5 +1,6 @@
 //! Shapes: one line per equation with the shapes that meet, and how many numbers are learned.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chainrule_graph::graph::NodeId;
@@ -15,12 +16,9 @@ use crate::explain::tree::{Block, Inline, Table, math, words};
 pub(super) fn blocks(cx: &Context<'_>) -> Vec<Block> {
     let m = cx.m;
     let over = over_examples(cx);
-    let row = |(i, e): (usize, &Equation)| {
-        let mut row = vec![
-            words(cx.label(i)),
-            math(Formula::of(name(&e.shown))),
-            words(equation_shapes(m, e)),
-        ];
+    let row = |(i, (e, shapes)): (usize, (&Equation, String))| {
+        let mut row =
+            vec![words(cx.label(i)), math(Formula::of(name(&e.shown))), words(shapes)];
         if let Some(count) = &over {
             let node = &m.graph[e.node];
             let wide = node.each && node.shape.cols.is_one();
@@ -31,7 +29,8 @@ pub(super) fn blocks(cx: &Context<'_>) -> Vec<Block> {
         }
         row
     };
-    let rows: Vec<Vec<Vec<Inline>>> = m.equations.iter().enumerate().map(row).collect();
+    let all = m.equations.iter().zip(equation_shapes(m)).enumerate();
+    let rows: Vec<Vec<Vec<Inline>>> = all.map(row).collect();
     let mut head = vec![String::new(), "value".to_owned(), "shapes".to_owned()];
     head.extend(over.as_ref().map(|count| format!("over {count} examples")));
     let mut out = vec![Block::Table(Table { head, rows })];
@@ -62,15 +61,25 @@ fn over_examples(cx: &Context<'_>) -> Option<String> {
     each.then_some(count)
 }
 
-/// "(H×D)(D×1) + H×1 = H×1".
+/// "(H×D)(D×1) + H×1 = H×1", for each equation.
 #[must_use]
-pub fn equation_shapes(m: &Module, e: &Equation) -> String {
-    let shape = m.graph[e.node].shape.to_string();
-    let text = bracketed(&definition(m, e.node));
-    match text == shape || m.graph[e.node].args.is_empty() {
-        true => shape,
-        false => format!("{text} = {shape}"),
-    }
+pub fn equation_shapes(m: &Module) -> Vec<String> {
+    let called = |s: &Shape| format!("{OPEN}{s}{CLOSE}");
+    let symbols: Vec<String> = m.symbols.iter().map(|s| called(&s.shape)).collect();
+    let named = |e: &Equation| (e.node, called(&m.graph[e.node].shape));
+    let names: BTreeMap<NodeId, String> = m.equations.iter().map(named).collect();
+    let (graph, functions, layout) = (&m.graph, &m.functions, m.layout);
+    let names = Cow::Owned(names);
+    let printer = Printer { graph, functions, symbols: &symbols, names, layout };
+    let one = |e: &Equation| {
+        let shape = m.graph[e.node].shape.to_string();
+        let text = bracketed(&printer.definition(e.node, Style::Unicode));
+        match text == shape || m.graph[e.node].args.is_empty() {
+            true => shape,
+            false => format!("{text} = {shape}"),
+        }
+    };
+    m.equations.iter().map(one).collect()
 }
 
 /// Marks round a shape that stands for a name, until its neighbours are known.
@@ -90,17 +99,6 @@ fn bracketed(text: &str) -> String {
         rest = after;
     }
     out + rest
-}
-
-/// An equation with shapes where the names were.
-fn definition(m: &Module, node: NodeId) -> String {
-    let called = |s: &Shape| format!("{OPEN}{s}{CLOSE}");
-    let symbols: Vec<String> = m.symbols.iter().map(|s| called(&s.shape)).collect();
-    let named = |e: &Equation| (e.node, called(&m.graph[e.node].shape));
-    let names: BTreeMap<NodeId, String> = m.equations.iter().map(named).collect();
-    let (graph, functions, layout) = (&m.graph, &m.functions, m.layout);
-    let printer = Printer { graph, functions, symbols: &symbols, names, layout };
-    printer.definition(node, Style::Unicode)
 }
 
 /// How many numbers are learned: rows × columns added up, with names where sizes are open.

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use chainrule_graph::diag::Diagnostic;
 use chainrule_graph::eval::Value;
 use chainrule_graph::graph::SymId;
-use chainrule_graph::optimizer;
 use chainrule_graph::syntax::ast::{Arg, Expr, ExprKind, Optimizer, OptimizerCall};
 use chainrule_graph::value::Mat;
 
@@ -20,7 +19,7 @@ use super::context::Context;
 use super::fill::Fill;
 use super::numeric::worth;
 use crate::explain::formula::{Formula, Relation, call, element, name, number, plain};
-use crate::explain::state::{State, Stepper, learned, round_to};
+use crate::explain::state::{State, Stepper, learned, of_update, round_to, update_call};
 use crate::explain::tree::{
     Block, Fold, Inline, Level, Table, because, line, math, words,
 };
@@ -46,18 +45,15 @@ pub(super) fn blocks(cx: &Context<'_>) -> Result<Vec<Block>, Diagnostic> {
         return Ok(vec![Block::Words(words(text))]);
     };
     let how = (o.round_each, o.training.is_some());
-    let stepper = Stepper::new(cx.m, &rule, &frozen, o.steps, how)?;
+    let stepper = Stepper::new(cx.m, &rule, &frozen, o.steps, how)
+        .map_err(|d| of_update(o.update.as_deref(), d))?;
     Update::new(cx, &stepper, &rule).map_or_else(|| Ok(Vec::new()), |u| u.blocks())
 }
 
 /// `--update`, else the file's own.
 fn rule_call(cx: &Context<'_>) -> Result<Option<OptimizerCall>, Diagnostic> {
     match &cx.options.ask.update {
-        Some(text) => {
-            let read = optimizer::parse_call(&cx.m.functions, text);
-            let first = |d: Vec<Diagnostic>| d.into_iter().next();
-            read.map(Some).map_err(|d| first(d).unwrap_or_else(|| refused(text.clone())))
-        }
+        Some(text) => update_call(cx.m, text).map(Some),
         None => Ok(cx.m.train.as_ref().and_then(|t| t.optimizer.clone())),
     }
 }
