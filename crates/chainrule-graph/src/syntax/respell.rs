@@ -264,6 +264,7 @@ impl<'a> Writer<'a> {
             _ if kept => own(),
             Tok::Number(value, text) => one(self.number(*value, text)),
             Tok::Name(_) => one(self.name(tokens, i)),
+            Tok::Power(_) if powered_before(tokens, i) => own(),
             Tok::Power(n) => one(self.power(*n)),
             Tok::Sym("^") => {
                 let raised = if grouped { None } else { self.raised(tokens, i) };
@@ -353,7 +354,8 @@ impl<'a> Writer<'a> {
         let whole = text.len() < 9 && text.bytes().all(|b| b.is_ascii_digit());
         // The upper end of a sum is no power.
         let sum = i > 0 && (tokens[i - 1].is("}") || sum_before(tokens, i));
-        if !whole || goes_on || sum {
+        let regrouped = self.spelling == Spelling::Unicode && powered_before(tokens, i);
+        if !whole || goes_on || sum || regrouped {
             return None;
         }
         let n = if minus > 0 { -(*value as i32) } else { *value as i32 };
@@ -439,6 +441,26 @@ fn between_sizes(tokens: &[Token], i: usize) -> bool {
 /// `∑_i ^`.
 fn sum_before(tokens: &[Token], i: usize) -> bool {
     i > 1 && tokens[i - 2].is("∑_")
+}
+
+/// Whether what stands before is itself a power: of `2^x^2` the sign `^` takes x first, of `2^x²`
+/// the raised digit takes all.
+fn powered_before(tokens: &[Token], i: usize) -> bool {
+    let mut depth = 0_usize;
+    for at in (0..i).rev() {
+        let token = &tokens[at];
+        let part = matches!(token.tok, Tok::Name(_) | Tok::Number(..) | Tok::Power(_));
+        let glued = at + 1 == i || token.span.end == tokens[at + 1].span.start;
+        match &token.tok {
+            Tok::Sym("^") if depth == 0 => return true,
+            _ if depth == 0 && !glued => return false,
+            Tok::Sym(")" | "]" | "}") => depth += 1,
+            Tok::Sym("(" | "[" | "{") if depth > 0 => depth -= 1,
+            _ if depth > 0 || part || token.is("-") || token.is("ᵀ") => {}
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn raised_digits(n: i32) -> String {

@@ -126,3 +126,17 @@ fn a_text_with_errors_is_not_respelled() {
     let found = respell("a = b + (\n", &shipped, Spelling::Ascii);
     assert!(found.is_err());
 }
+
+#[test]
+fn a_power_of_an_exponent_keeps_its_sign() {
+    let file = |power: &str| format!("x := 3\na = {power}\nb = a + x²\n");
+    let all = [Spelling::Unicode, Spelling::Ascii, Spelling::Latex];
+    for power in ["2^x^2 x", "2 ^ x ^2", "2^(x + 1)^2", "2^-x^2", "2^x²", "2^exp(x)²"] {
+        for first in all {
+            let once = to(&file(power), first);
+            all.iter().for_each(|second| drop(to(&once, *second)));
+        }
+    }
+    assert_eq!(to(&file("2^x^2"), Spelling::Unicode), file("2^x^2"));
+    assert_eq!(to(&file("x^2 2"), Spelling::Unicode), file("x² 2"));
+}
