@@ -83,7 +83,8 @@ def mnist(_, data, folder):
     x = read("images-idx3", 16).reshape(-1, 784).astype(np.float64)
     y = read("labels-idx1", 8).astype(float)
     order = np.random.RandomState(0).permutation(len(x))
-    x, y = x[order] / (255.0 if "255" in str(data) else 1.0), y[order]
+    scaled = re.search(r"(/|by|over)\s*255|0\s*\.\.\s*1\b|(?<!un)(scaled|normalised)", str(data))
+    x, y = x[order] / (255.0 if scaled else 1.0), y[order]
     cut = len(x) * 8 // 10
     return x[:cut], y[:cut], x[cut:], y[cut:]
 
@@ -106,12 +107,23 @@ NAMED = [
 ]
 
 
+def named(needs):
+    """What reads data that go by a name; None if there is no such name."""
+    words = re.sub(r"^(?:(?:sklearn|scikit-learn|the|load)[\s.'_]*)+", "", needs.lower())
+    words = words.replace("_", " ")
+    return next((read for word, read in NAMED if re.match(word + r"\b", words)), None)
+
+
 # --- rows by formula
 
 
 def expression(text):
     """A formula as Python: powers, products without a sign."""
     out = text.strip().rstrip(".,").replace("^", "**").replace("²", "**2").replace("³", "**3")
+    out = re.sub(r"\bmod\b", "%", out).replace("np.", "").replace("·", "*").replace("−", "-")
+    out = re.sub(r"\b([\w\[\]]+)\s+xor\s+([\w\[\]]+)", r"xor(\1, \2)", out)
+    if m := re.fullmatch(r"\(?(.+?)\s+if\s+(.+?)\s+else\s+(.+?)\)?", out):
+        return f"where({expression(m[2])}, {expression(m[1])}, {expression(m[3])})"
     out = re.sub(r"(\d)\s*(?=[A-Za-z(])(?![eE][-+]?\d)", r"\1*", out)
     out = re.sub(r"\b(x\w*|\])\s+(?=[\w(])(?!if|else|and|or|in|not)", r"\1*", out)
     return re.sub(r"\)\s*(?=[A-Za-z(\d])", ")*", out)
@@ -130,6 +142,11 @@ def evaluate(text, x, random):
         "noise": random.normal(0, 1, n),
         "uniform": lambda a=0.0, b=1.0: random.uniform(a, b, n),
         "randint": lambda a, b=None: random.randint(*([0, a] if b is None else [a, b]), n),
+        "max": lambda v: v.max(axis=0) if np.ndim(v) > 1 else v,
+        "min": lambda v: v.min(axis=0) if np.ndim(v) > 1 else v,
+        "argmax": lambda v: v.argmax(axis=0) if np.ndim(v) > 1 else 0 * v,
+        "parity": lambda v: (v.sum(axis=0) if np.ndim(v) > 1 else v) % 2,
+        "xor": lambda a, b: (a != b),
     }
     names |= {f"x{i + 1}": x[:, i] for i in range(x.shape[1])}
     try:
@@ -139,23 +156,56 @@ def evaluate(text, x, random):
     return np.broadcast_to(np.asarray(value, dtype=float), (n,)).copy()
 
 
+def listed(text, name):
+    """`name = [[0, 0], [0, 1]]` or `name = 1, 2, 3`, as rows; None if it is not that."""
+    m = re.search(rf"\b{name}\s*=\s*(\[.*?\](?!\s*,\s*\[)|{NUMBER}(?:\s*,\s*{NUMBER})+)\s*(?:[;,](?!\s*(?:\.\.|…))|$)", text)
+    if not m or ".." in m[1] or "…" in m[1]:
+        return None
+    if not re.fullmatch(rf"[\[\](){{}},\s]*(?:{NUMBER}[\[\](),\s]*)+", m[1]):
+        return None
+    rows = re.findall(r"[\[(]([^\[\]()]*)[\])]", m[1].strip()) if "[" in m[1][1:] else None
+    numbers = lambda part: [float(v) for v in re.findall(NUMBER, part)]
+    return np.array([numbers(r) for r in rows] if rows else [[v] for v in numbers(m[1])])
+
+
+def counted(text):
+    """`x = a, b, .., last`, `x = a..b`, with `step s`; None if it is not that."""
+    if m := re.search(rf"x\s*=\s*({NUMBER})\s*,\s*({NUMBER})\s*,\s*(?:\.\.+|…)\s*,?\s*({NUMBER})", text):
+        a, b, last = (float(m[i]) for i in (1, 2, 3))
+        return (a + (b - a) * np.arange(round((last - a) / (b - a)) + 1))[:, None]
+    if m := re.search(rf"x\s*(?:=|in)\s*({NUMBER})\s*(?:\.\.+|…)\s*({NUMBER})(?:\s*,?\s*(?:step|by)\s*({NUMBER}))?", text):
+        step = float(m[3] or 1)
+        return np.arange(float(m[1]), float(m[2]) + step / 2, step)[:, None]
+    return None
+
+
 def inputs(text, random):
     """x = …, or `N rows x uniform(a, b)^d`."""
     pair = rf"\(\s*({NUMBER})\s*,\s*({NUMBER})\s*\)"
-    rows = re.search(r"(\d[\d_]*)\s*(?:rows|samples|points|examples)", text)
-    drawn = re.search(rf"(uniform|normal|randint)\s*{pair}\s*(?:\^\s*(\d+))?", text.split("y =")[0])
+    head = re.split(r"\by\s*=|\by random", text)[0]
+    rows = re.search(r"(\d[\d_]*)\s*(?:rows|samples|points|examples|random|numbers)", text)
+    drawn = re.search(rf"(uniform|normal|randint)\s*{pair}\s*(?:\^\s*(\d+))?", head)
     if m := re.search(rf"x\s*=\s*(?:np\.)?linspace\(\s*({NUMBER})\s*,\s*({NUMBER})\s*,\s*(\d+)\s*\)", text):
         return np.linspace(float(m[1]), float(m[2]), int(m[3]))[:, None]
-    if m := re.search(rf"x\s*=\s*(?:np\.)?arange\(\s*({NUMBER})\s*,\s*({NUMBER})\s*,?\s*({NUMBER})?\s*\)", text):
-        return np.arange(float(m[1]), float(m[2]), float(m[3] or 1))[:, None]
-    if m := re.search(rf"x\s*=\s*({NUMBER})\s*,\s*({NUMBER})\s*,\s*(?:\.\.+|…)\s*,\s*({NUMBER})", text):
-        a, b, last = (float(m[i]) for i in (1, 2, 3))
-        return (a + (b - a) * np.arange(round((last - a) / (b - a)) + 1))[:, None]
-    if m := re.search(rf"x\s*=\s*({NUMBER})\s*(?:\.\.+|…)\s*({NUMBER})", text):
-        return np.arange(float(m[1]), float(m[2]) + 1)[:, None]
-    if m := re.search(r"randn?\(\s*(\d+)\s*,\s*(\d+)\s*\)", text):
+    if m := re.search(rf"x\s*=\s*(?:np\.)?(?:arange|range)\(\s*({NUMBER})\s*(?:,\s*({NUMBER})\s*)?(?:,\s*({NUMBER})\s*)?\)", text):
+        ends = [float(v) for v in m.groups() if v]
+        return np.arange(*ends)[:, None]
+    if (x := counted(head)) is not None:
+        return x
+    if (x := listed(text, "x")) is not None:
+        return x
+    if m := re.search(r"rand(?:n|om)?\(\(?\s*(\d+)\s*,\s*(\d+)\s*\)", head):
         draw = random.randn if "randn" in m[0] else random.rand
         return draw(int(m[1]), int(m[2]))
+    if m := re.search(r"(\d[\d_]*)\s*(?:rows|samples|examples)?\s*(?:of|x|×|with|,)\s*(\d+)\s*(?:random\s*)?(bits|inputs|features|numbers)", head):
+        n, d = int(m[1].replace("_", "")), int(m[2])
+        if m[3] == "bits":
+            return random.randint(0, 2, (n, d)).astype(float)
+        if drawn:
+            rows, drawn = m, [0, drawn[1], drawn[2], drawn[3], d]
+    if rows and (m := re.search(rf"(?:random\s+)?integers?\s*(?:in|from)?\s*({NUMBER})\s*(?:\.\.+|…|to)\s*({NUMBER})\s*(?:\^\s*(\d+))?", head)):
+        size = (int(rows[1].replace("_", "")), int(m[3] or 1))
+        return random.randint(int(float(m[1])), int(float(m[2])) + 1, size).astype(float)
     if rows and drawn:
         n, d = int(rows[1].replace("_", "")), int(drawn[4] or 1)
         a, b = float(drawn[2]), float(drawn[3])
@@ -165,15 +215,30 @@ def inputs(text, random):
     raise Unsaid(f"the inputs of: {text}")
 
 
+# What may stand behind a formula and is no part of it.
+BEHIND = r";|,\s*(?:both|seed|test|train|standardi|min-?max|scaled|unscaled|sorted|shuffled|one-hot|not |no |raw)|\.\s|$"
+
+
+def targets(text, x, random):
+    if m := re.search(r"\by\s*(?:=|:)?\s*random\s*(?:labels?\s*)?(?:in\s*)?\{?(\d+)\s*(?:/|\.\.+|,|to)\s*(\d+)", text):
+        return random.randint(int(m[1]), int(m[2]) + 1, len(x)).astype(float)
+    if re.search(r"\by\s*=\s*(?:np\.)?(?:random\.)?randint\(\s*2", text):
+        return random.randint(0, 2, len(x)).astype(float)
+    if (y := listed(text, "y")) is not None:
+        return y[:, 0]
+    if y := re.search(rf"\by\s*=\s*(.*?)(?:{BEHIND})", text):
+        return evaluate(y[1], x, random)
+    raise Unsaid(f"no y in: {text}")
+
+
 def by_formula(text, random):
-    y = re.search(r"\by\s*=\s*(.*?)(?:;|, both|, seed|, test|$)", text)
-    if not y:
-        raise Unsaid(f"no y in: {text}")
     x = inputs(text, random)
+    y = targets(text, x, random)
+    if len(y) != len(x):
+        raise Unsaid(f"{len(x)} inputs and {len(y)} targets: {text}")
     later = re.search(r"test\s+(x\s*=.*)$", text)
     vx = inputs(later[1], random) if later else None
-    vy = evaluate(y[1], vx, random) if later else None
-    return x, evaluate(y[1], x, random), vx, vy
+    return x, y, vx, targets(text, vx, random) if later else None
 
 
 def made(text, random):
@@ -193,6 +258,9 @@ def made(text, random):
     elif kind == "blobs":
         got = sk.make_blobs(n, count("(?:features|inputs)", 2), centers=classes, random_state=seed)
     elif kind in ("moons", "circles"):
+        got = getattr(sk, "make_" + kind)(n, noise=noise, random_state=seed)
+    elif kind.startswith("friedman"):
+        noise = float((re.search(rf"noise\s*=?\s*({NUMBER})", args) or [0, 0.0])[1])
         got = getattr(sk, "make_" + kind)(n, noise=noise, random_state=seed)
     elif kind == "regression":
         got = sk.make_regression(n, features, random_state=seed)
@@ -223,7 +291,7 @@ def table_of_bits(text, _):
 FORMULAS = [
     (r"make_\w+\(", made),
     (r"rows of \d+ (ones|zeros)", repeated),
-    (r"\by\s*=", by_formula),
+    (r"\by\s*=|\by random", by_formula),
     (r"(?i)\bxor\b|4 rows.*\b(and|or)\b", table_of_bits),
 ]
 
@@ -333,18 +401,17 @@ def main():
     case = json.load(sys.stdin)
     data = case["data"]
     try:
-        needs = str(data.get("needs", "")).lower()
-        named = next((read for word, read in NAMED if needs.startswith(word)), None)
+        by_name = named(str(data.get("needs", data.get("formula", ""))))
         if "file" in data:
             got = of_file(case, data, folder)
-        elif named:
-            got = named(case, data, folder)
+        elif by_name:
+            got = by_name(case, data, folder)
         elif "formula" in data:
             got = of_formula(case, data, folder)
         else:
             raise Unsaid(f"the data: {json.dumps(data)}")
         got = split(got, str(data.get("split", "")))
-        if not named or "preprocess" in data:
+        if not by_name or "preprocess" in data:
             got = prepared(got, str(data.get("preprocess", "")))
         (x, y, vx, vy), copies = corrupted(got, case)
     except (Unsaid, OSError, ImportError) as why:

@@ -227,6 +227,10 @@ impl Net<'_> {
         let open = all.filter(|(name, v)| !READ.contains(&name.as_str()) && !v.is_null());
         let mut open: Vec<String> =
             open.map(|(name, v)| format!("{name}: {v}")).collect();
+        if self.corruption().contains("dropout") {
+            // In evaluation dropout is the identity, whatever a file says.
+            open.push(format!("corruption: {}", self.corruption()));
+        }
         let extras = self.case["layer_extras"].as_str().filter(|_| !self.normalises());
         open.extend(extras.map(str::to_owned));
         open

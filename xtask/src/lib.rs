@@ -6,6 +6,7 @@
 //! else it is named in `unsaid`; nothing here knows a single case. Deliberately absent: judgement.
 
 mod chain;
+pub mod made;
 mod words;
 
 use std::fs;
@@ -57,6 +58,13 @@ pub fn python() -> PathBuf {
     let set = std::env::var_os("CHAINRULE_PYTHON").map(PathBuf::from);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     set.unwrap_or_else(|| root.join(".venv/bin/python"))
+}
+
+/// Whether that Python has NumPy and scikit-learn.
+#[must_use]
+pub fn has_packages() -> bool {
+    let done = Command::new(python()).args(["-c", "import numpy, sklearn"]).output();
+    done.is_ok_and(|o| o.status.success())
 }
 
 /// Writes a case into `out`; names of files in it are relative to the folder of `cases`.

@@ -6,8 +6,10 @@
 //!
 //! - it learns: the one that is ahead where two curves first part has the higher rate, since small
 //!   steps along the same way only take longer;
-//! - it waits on a level where the best curve waited, too, and does not get further: slower still;
-//! - it is rougher than the best curve and ends above it: higher than what learns smoothly;
+//! - it waits on a level where the best curve waited, too, came there no sooner, and does not get
+//!   further: slower still;
+//! - it is rougher than the best curve, ends above it, and what it still gains would not bring it
+//!   there in as many epochs again: higher than what learns smoothly;
 //! - it stopped far above what another one reaches, on a level of its own: higher again;
 //! - it jumped above its start first; it ends above its start; it is not finite, the earlier the
 //!   higher.
@@ -19,11 +21,11 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use super::smooth::{end, roughness};
+use super::smooth::{end, median, roughness};
 use crate::error::Error;
 
 /// Curves part where they are further apart than this share of the whole fall.
-const PARTED: f64 = 0.015;
+const PARTED: f64 = 0.01;
 /// A level is shared where curves are as close as this share of the whole fall.
 const LEVEL: f64 = 0.01;
 /// Epochs on a level that make it a place to wait.
@@ -186,7 +188,7 @@ impl<'a> Set<'a> {
             (0..curves.len()).filter(|&i| finite(&curves[i]).len() == curves[i].len());
         let best = whole.min_by(|&a, &b| end(&curves[a]).total_cmp(&end(&curves[b])));
         let starts: Vec<f64> = curves.iter().map(|c| c[0]).collect();
-        let start = super::smooth::median(&starts);
+        let start = median(&starts);
         let lowest =
             |c: &Vec<f64>| finite(c).iter().copied().fold(f64::INFINITY, f64::min);
         let floor = match best {
@@ -210,16 +212,24 @@ impl<'a> Set<'a> {
     fn regime(&self, curve: &[f64], ends: f64, gap: f64, roughness: f64) -> Regime {
         let stopped =
             || (curve[curve.len() / 2] - ends).abs() / self.fall < STOPPED * gap;
+        let rough = roughness > (ROUGH.0 * self.calm).max(ROUGH.1);
+        // A low rate is rough, too, as long as there is something to learn.
+        let middle = || median(&curve[2 * curve.len() / 5..=3 * curve.len() / 5]);
+        let stalled = || (middle() - ends) / self.fall < gap;
         let top = || curve[1..].iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let first_half_of_it = || self.start - curve[1] > (self.start - ends) / 2.0;
         match () {
             () if finite(curve).len() < curve.len() => Regime::NotFinite,
             () if ends >= self.start => Regime::AboveStart,
             () if top() > ABOVE * self.start && self.start > 0.0 => Regime::Overshoots,
-            () if gap > ROUGH_GAP && roughness > (ROUGH.0 * self.calm).max(ROUGH.1) => {
-                Regime::Rough
+            () if gap > ROUGH_GAP && rough && stalled() => Regime::Rough,
+            () if gap > GAP
+                && stopped()
+                && self.waited_at(ends)
+                && !self.sooner(curve) =>
+            {
+                Regime::Waits
             }
-            () if gap > GAP && stopped() && self.waited_at(ends) => Regime::Waits,
             () if gap > GAP && stopped() && first_half_of_it() => Regime::Stuck,
             () => Regime::Learns,
         }
@@ -229,6 +239,18 @@ impl<'a> Set<'a> {
     fn waited_at(&self, level: f64) -> bool {
         let near = |v: &&f64| (**v - level).abs() < LEVEL * self.fall;
         self.best.is_some_and(|b| self.curves[b].iter().filter(near).count() >= WAIT)
+    }
+
+    /// Whether a curve is ahead of the best where they part: no slower way to the same place.
+    fn sooner(&self, curve: &[f64]) -> bool {
+        let best = self.best.map_or(&[][..], |b| &self.curves[b]);
+        self.parted(curve, best).is_some_and(|(own, best)| own < best)
+    }
+
+    /// The first values that are clearly apart.
+    fn parted(&self, a: &[f64], b: &[f64]) -> Option<(f64, f64)> {
+        let mut pairs = a.iter().copied().zip(b.iter().copied());
+        pairs.find(|(x, y)| (x - y).abs() > PARTED * self.fall)
     }
 
     /// Which of two curves has the higher rate, and whether that is sure.
@@ -247,12 +269,11 @@ impl<'a> Set<'a> {
 
     /// The one that is ahead where the two part.
     fn ahead(&self, a: usize, b: usize) -> (Ordering, bool) {
-        let pairs = self.curves[a].iter().zip(&self.curves[b]);
-        let parted = pairs.clone().find(|(x, y)| (*x - *y).abs() > PARTED * self.fall);
-        match parted {
-            Some((x, y)) => (y.total_cmp(x), true),
+        let (a, b) = (&self.curves[a], &self.curves[b]);
+        match self.parted(a, b) {
+            Some((x, y)) => (y.total_cmp(&x), true),
             None => {
-                let behind: f64 = pairs.map(|(x, y)| x - y).sum();
+                let behind: f64 = a.iter().zip(b).map(|(x, y)| x - y).sum();
                 (0.0_f64.total_cmp(&behind), false)
             }
         }
@@ -338,6 +359,31 @@ mod tests {
             assign(&[nan(2), descent(0.1, 20), nan(9)], &[3.0, 2.0, 0.1]).unwrap();
         let given: Vec<f64> = found.iter().map(|a| a.rate).collect();
         assert_eq!(given, [3.0, 0.1, 2.0]);
+    }
+
+    #[test]
+    fn a_rough_curve_that_still_falls_fast_is_a_slow_one() {
+        let noise = |t: f64| 0.05 * libm::sin(t * 12.9898);
+        let slow: Vec<f64> =
+            (0..60).map(|t| (2.0 - 0.025 * f64::from(t)) + noise(f64::from(t))).collect();
+        let fast: Vec<f64> =
+            (0..60).map(|t| 2.0 * libm::exp(-0.2 * f64::from(t))).collect();
+        let stays: Vec<f64> = (0..60)
+            .map(|t| if t == 0 { 2.0 } else { 0.8 + noise(f64::from(t)) })
+            .collect();
+        let found = assign(&[stays, slow, fast], &[0.01, 0.1, 1.0]).unwrap();
+        let given: Vec<f64> = found.iter().map(|a| a.rate).collect();
+        assert_eq!(given, [1.0, 0.01, 0.1]);
+    }
+
+    #[test]
+    fn a_curve_that_came_sooner_to_the_level_where_it_stays_is_no_slow_one() {
+        let slow = |rate: f64| (0..60).map(move |t| 3.0 - rate * f64::from(t));
+        let stays = (0..60).map(|t| if t == 0 { 3.0 } else { 2.0 });
+        let curves =
+            [slow(0.01).collect(), slow(0.03).collect(), stays.collect::<Vec<f64>>()];
+        let found = assign(&curves, &[0.01, 0.1, 1.0]).unwrap();
+        assert_eq!(found[2].rate, 1.0);
     }
 
     #[test]

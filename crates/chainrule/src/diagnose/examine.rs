@@ -46,6 +46,7 @@ pub fn look_over(model: &Model, parts: Option<Parts<'_>>) -> Result<Vec<Finding>
     if let Some(mut scope) = scope(&evidence)? {
         let start = scope.start()?;
         evidence.start = Some(scope.look(&start));
+        evidence.starts = scope.starts()?;
     }
     Ok(findings(&evidence, Kind::Data))
 }
@@ -122,7 +123,8 @@ impl<'a> Examiner<'a> {
         let full = depth == Depth::Full;
         let cells = if full { CELLS } else { FEW_CELLS };
         let mut evidence = Evidence::with_cells(model, Some(parts), cells)?;
-        let scope = if full { scope(&evidence)? } else { None };
+        let mut scope = if full { scope(&evidence)? } else { None };
+        evidence.starts = scope.as_mut().map_or(Ok(None), Scope::starts)?;
         if full && in_memory(&parts).is_some() {
             evidence.hold_parts();
             evidence.bench = Some(Bench::new(model, parts, weights(&evidence)));

@@ -65,11 +65,15 @@ pub(super) fn exploding(run: &Run) -> Option<Finding> {
         let message = format!("the training loss is {} in epoch {}", curve[i], epoch(i));
         return Some(finding(at(i), message, vec![("epoch", epoch(i) as f64)]));
     }
-    let (best_at, best) = lowest(curve);
-    let (first, ends) = (curve[0], end(curve));
+    // Single steps are noisy: levels are medians of tenths.
+    let tenth = curve.len().div_ceil(10);
+    let levels: Vec<f64> = curve.chunks(tenth).map(median).collect();
+    let (best_at, best) = lowest(&levels);
+    let (best_at, first, ends) = (best_at * tenth, curve[0], end(curve));
     let thirds: Vec<f64> = curve.chunks(curve.len().div_ceil(4)).map(median).collect();
-    let rises =
-        thirds.len() == 4 && thirds.windows(2).all(|w| w[1] > w[0]) && ends > first;
+    let rises = thirds.len() == 4
+        && thirds.windows(2).all(|w| w[1] > w[0])
+        && ends - first > 2.0 * noise(curve);
     let far = curve.len() >= SHORT && best > 0.0 && ends > 4.0 * best && ends > first;
     (rises || far).then(|| {
         let message = format!(

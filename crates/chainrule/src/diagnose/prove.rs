@@ -38,6 +38,8 @@ const CHANGES: &[(&str, Change)] = &[
     ("oscillating_loss", |m, _| rate(m, 0.3)),
     ("lr_too_high", |m, f| rate(m, number(f, "factor")?)),
     ("lr_too_low", |m, f| rate(m, number(f, "factor")?)),
+    ("batch_too_small", |_, f| one("batch", number(f, "batch_then")?)),
+    ("batch_too_large", |_, f| one("batch", number(f, "batch_then")?)),
     ("dead_relu", |m, _| rate(m, 0.1)),
     ("too_few_epochs", |m, _| epochs(m, 3)),
     ("overfitting", |_, _| one("keep", "best")),

@@ -196,6 +196,43 @@ fn trainings_that_fail_are_told_with_their_cause() {
 }
 
 #[test]
+fn a_batch_of_more_rows_than_make_steps_better_is_told() {
+    let many = rows(4000, |a, b, _| a * b);
+    let found = trained(&REGRESSION.replace("32, epochs 60", "full, epochs 10"), &many);
+    let said = words(&found, Severity::Warning);
+    assert!(said.contains(&"batch_too_large"), "{found:?}");
+}
+
+#[test]
+fn a_batch_that_chance_leads_is_told_with_its_noise() {
+    let noisy = rows(400, |a, b, noise| a * b + 0.1 * noise);
+    let text = REGRESSION.replace("adam(lr = 0.01), batch 32", "adam(lr = 0.1), batch 1");
+    let found = trained(&text, &noisy);
+    let told = found.iter().find(|f| f.id == "batch_too_small");
+    let told = told.unwrap_or_else(|| panic!("{found:?}"));
+    let number = |name| told.evidence.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+    assert!(number("noise_scale").unwrap() > 10.0 && number("batch_then") == Some(10.0));
+    assert!(number("loss_then").unwrap() < 0.67 * number("loss").unwrap());
+}
+
+#[test]
+fn narrow_deep_relu_networks_are_told_to_be_born_dead_by_some_seeds() {
+    let deep = |width: usize| {
+        let text = "input x : D\ntarget y : 1\nparam U : H×D ~ he, c : H = 0\n\
+            param W_l : H×H ~ he, b_l : H = 0 for l = 2..N\nparam V : 1×H ~ glorot\n\
+            where H = WIDTH, N = 12, D = 2\na_1 = relu(U x + c)\n\
+            for l = 2..N: a_l = relu(W_l a_{l-1} + b_l)\nŷ = V a_N\nL = half_mse(y, ŷ)\n\
+            minimize mean(L)\ntrain: adam, batch 32, epochs 1, seed 1";
+        let text = text.replace("WIDTH", &width.to_string());
+        let (model, p) = prepared(&text, &rows(100, |a, b, _| a * b));
+        let found = look_over(&model, Some(parts(&p))).expect("looked over");
+        words(&found, Severity::Warning)
+    };
+    assert!(deep(3).contains(&"dead_relu"));
+    assert!(!deep(16).contains(&"dead_relu"));
+}
+
+#[test]
 fn gradients_that_vanish_are_told() {
     let deep = "input x : D\ntarget y : 1\nparam W1 : H×D ~ glorot, b1 : H = 0\n\
         param W_l : H×H ~ glorot, b_l : H = 0 for l = 2..N\nparam V : 1×H ~ glorot, c : 1 = 0\n\

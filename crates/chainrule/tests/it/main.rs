@@ -21,6 +21,7 @@ mod golden;
 mod marking;
 mod mutations;
 mod outside;
+mod own_curves;
 mod pages;
 mod paper;
 #[cfg(feature = "parquet")]

@@ -29,7 +29,7 @@ use crate::schedule;
 use course::{Course, mean};
 use loss::{Form, Loss};
 use network::Network;
-use scope::Look;
+use scope::{Look, Starts};
 use table::Table;
 
 /// Cells that are looked at, at most: a wide table has fewer rows looked at.
@@ -52,6 +52,8 @@ pub struct Evidence<'a> {
     pub(crate) table: Option<Table>,
     /// Before the first step.
     pub(crate) start: Option<Look>,
+    /// Starts by other seeds, where chance decides what becomes of them.
+    pub(crate) starts: Option<Starts>,
     pub(crate) course: Option<Course>,
     /// The parts held against each other, by their names, where a look may cost something.
     pub(crate) splits: Vec<(&'static str, Splits)>,
@@ -75,7 +77,7 @@ pub(crate) struct Gate {
 }
 
 /// A loss has to come below this share of the baseline.
-const LEARNS: f64 = 0.98;
+pub(crate) const LEARNS: f64 = 0.98;
 
 impl Gate {
     pub(crate) fn learns(&self) -> bool {
@@ -119,6 +121,7 @@ impl<'a> Evidence<'a> {
             parts,
             table,
             start: None,
+            starts: None,
             course: None,
             splits: Vec::new(),
             gap: None,

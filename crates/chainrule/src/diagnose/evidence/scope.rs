@@ -10,7 +10,7 @@ use chainrule_graph::shape::Sizes;
 
 use super::network::Network;
 use super::table::spread;
-use crate::data::{Dataset, Part};
+use crate::data::{Dataset, Part, permutation};
 use crate::error::Error;
 use crate::init;
 use crate::model::Model;
@@ -50,9 +50,27 @@ pub(crate) struct Look {
     pub(crate) objective: f64,
     /// The loss of each row.
     pub(crate) losses: Vec<f64>,
+    /// Rows of a batch at which noise and gradient are equally large (B1).
+    pub(crate) noise: Option<f64>,
     /// Of each layer, units that are one: equal weights, equal gradients.
     pub(crate) twins: Vec<usize>,
 }
+
+/// Starts of a file by as many seeds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Starts {
+    pub(crate) tried: usize,
+    /// Those with a layer whose units all have slope 0 on every row.
+    pub(crate) dead: usize,
+}
+
+/// Starts that are looked at.
+const STARTS: usize = 60;
+/// If half of all units were off, layers would be dead less often than this: not worth a look.
+const RARE: f64 = 0.02;
+
+/// Into how many parts the rows of a look fall for the noise of gradients.
+const PARTS: usize = 16;
 
 /// Where to look, and with what.
 pub(crate) struct Scope<'a> {
@@ -111,8 +129,12 @@ impl<'a> Scope<'a> {
 
     /// The weights that training begins with.
     pub(crate) fn start(&self) -> Result<Weights, Error> {
+        self.start_of(self.model.settings().seed)
+    }
+
+    /// The weights that it would begin with by another seed.
+    fn start_of(&self, seed: u64) -> Result<Weights, Error> {
         let m = self.model.module();
-        let seed = self.model.settings().seed;
         let one = |id: &SymId| {
             let symbol = &m.symbols[id.0 as usize];
             Ok((*id, init::start(symbol, &self.sizes, seed)?.value.data))
@@ -120,11 +142,19 @@ impl<'a> Scope<'a> {
         m.trainable.iter().map(one).collect()
     }
 
-    pub(crate) fn look(&mut self, weights: &Weights) -> Look {
+    fn run(&mut self, weights: &Weights) {
         let machine = &mut self.meter.machine;
         weights.iter().for_each(|(id, values)| machine.set(*id, values));
         machine.set_random_key(self.model.settings().seed, 1);
         machine.run_rows(&self.fed, &self.rows);
+    }
+
+    fn hidden_units(&self) -> Vec<Units> {
+        self.hidden.iter().map(|h| self.units(h)).collect()
+    }
+
+    pub(crate) fn look(&mut self, weights: &Weights) -> Look {
+        self.run(weights);
         let (machine, x) = (&self.meter.machine, self.meter.graph());
         let gradient = |id: SymId| machine.unpacked(id, machine.gradients());
         let layers = || self.network.layers.iter().map(|l| l.weights);
@@ -132,16 +162,75 @@ impl<'a> Scope<'a> {
         let losses = x.loss.and_then(|n| machine.value(n)).unwrap_or_default();
         let mut output = Vec::new();
         self.meter.output(&mut output);
-        Look {
+        let mut look = Look {
             gradients: layers()
                 .map(|id| rms(&gradient(id).unwrap_or_default()))
                 .collect(),
-            units: self.hidden.iter().map(|h| self.units(h)).collect(),
+            units: self.hidden_units(),
             output: deviation(&output, self.rows.len()),
             objective: self.meter.figures().objective,
             losses,
+            noise: None,
             twins: layers().map(|id| self.twins(id, own(id), gradient(id))).collect(),
+        };
+        look.noise = self.noise();
+        look
+    }
+
+    /// How many starts of the file have a layer that passes nothing on for any row; only looked at
+    /// where chance could do that: units of a layer that all draw the wrong side.
+    pub(crate) fn starts(&mut self) -> Result<Option<Starts>, Error> {
+        let alive = |layer: &Vec<f64>| 1.0 - libm::exp2(-(layer.len() as f64));
+        let first = self.start()?;
+        self.run(&first);
+        let units = self.hidden_units();
+        let bent = |flat: &&Vec<f64>| flat.iter().any(|share| *share > 0.0);
+        let flat = units.iter().map(|u| &u.flat).filter(bent);
+        if 1.0 - flat.map(alive).product::<f64>() < RARE {
+            return Ok(None);
         }
+        let seed = self.model.settings().seed;
+        let mut starts = Starts { tried: STARTS, dead: 0 };
+        for other in 0..STARTS as u64 {
+            let weights = self.start_of(seed.wrapping_add(other))?;
+            self.run(&weights);
+            let dead = |u: &Units| u.flat.iter().all(|share| *share == 1.0);
+            starts.dead += usize::from(self.hidden_units().iter().any(dead));
+        }
+        Ok(Some(starts))
+    }
+
+    /// The square of the whole gradient of what was run last.
+    fn gradient_square(&self) -> f64 {
+        let machine = &self.meter.machine;
+        let one = |id: &SymId| machine.unpacked(*id, machine.gradients());
+        let all = self.model.module().trainable.iter().filter_map(one);
+        all.flatten().map(|g| g * g).sum()
+    }
+
+    /// The gradient noise scale after a run of all rows, from gradients of these rows and of parts
+    /// of them (McCandlish et al. 2018, An Empirical Model of Large-Batch Training, appendix A.1):
+    /// a mean over n rows has the expected square |G|² + S / n. Infinite where no gradient stands out.
+    fn noise(&mut self) -> Option<f64> {
+        let (all, part) = (self.rows.len(), self.rows.len() / PARTS);
+        // Statistics of a batch would differ with its size.
+        if part == 0 || !self.model.module().norms.is_empty() {
+            return None;
+        }
+        let whole = self.gradient_square();
+        let order = permutation(0, all);
+        let mut parts = 0.0;
+        for own in order.chunks_exact(part) {
+            let rows: Vec<u32> = own.iter().map(|&i| self.rows[i as usize]).collect();
+            self.meter.machine.run_rows(&self.fed, &rows);
+            parts += self.gradient_square();
+        }
+        let parts = parts / (all / part) as f64;
+        let share = 1.0 / part as f64 - 1.0 / all as f64;
+        let noise = ((parts - whole) / share).max(0.0);
+        let signal = whole - noise / all as f64;
+        let scale = if signal > 0.0 { noise / signal } else { f64::INFINITY };
+        (parts.is_finite() && parts > 0.0).then_some(scale)
     }
 
     fn units(

@@ -1,17 +1,16 @@
-//! What a training showed: numbers that broke, gradients that vanish, units that are dead, rows learned
-//! by heart.
+//! What the figures of a training showed: numbers that broke, a loss that swings, rows learned by heart.
 //!
-//! In: the course of a training. Out: findings. Invariants: a finding about the inside of a network is
-//! an error only if the network did not learn; two or three looks have to agree. Deliberately absent:
-//! other trainings (see `probe`).
+//! In: the course of a training. Out: findings. Invariant: what is said of watched rows is beyond the
+//! chance that they are few. Deliberately absent: what units do (see `units`), other trainings (see
+//! `probe`).
 
 use super::{finding, said, short};
 use crate::diagnose::evidence::Evidence;
 use crate::diagnose::evidence::course::Course;
-use crate::diagnose::evidence::scope::{Look, Units, row_losses};
+use crate::diagnose::evidence::scope::row_losses;
 use crate::diagnose::log::Run;
 use crate::diagnose::logged;
-use crate::diagnose::smooth::Spread;
+use crate::diagnose::smooth::{Spread, end, median};
 use crate::diagnose::{Finding, Severity};
 use crate::train::Why;
 
@@ -33,7 +32,7 @@ pub(super) fn fails(e: &Evidence<'_>) -> bool {
     e.gate().is_some_and(|g| !g.learns())
 }
 
-fn graver(e: &Evidence<'_>) -> Severity {
+pub(super) fn graver(e: &Evidence<'_>) -> Severity {
     if fails(e) { Severity::Error } else { Severity::Warning }
 }
 
@@ -62,185 +61,6 @@ pub(super) fn exploding(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     found.map(|f| Finding { severity, ..f }).into_iter().collect()
 }
 
-/// The last two looks at a training: what both show is no chance.
-fn last_two(course: &Course) -> Option<(&Look, &Look)> {
-    match course.looks.as_slice() {
-        [.., a, b] => Some((a, b)),
-        _ => None,
-    }
-}
-
-/// The hidden layers in both of the last two looks.
-fn twice<'c>(e: &'c Evidence<'_>) -> Vec<(&'c Units, &'c Units)> {
-    let looks = e.course.as_ref().and_then(last_two);
-    looks.map_or_else(Vec::new, |(a, b)| a.units.iter().zip(&b.units).collect())
-}
-
-/// Whether a hidden layer's function has bounds on both sides.
-fn bounded(e: &Evidence<'_>, units: &Units) -> bool {
-    let m = e.model.module();
-    let act = e.network.layers[units.layer].act.as_ref();
-    act.is_some_and(|(f, _)| {
-        f.range(m, crate::diagnose::evidence::functions::Interval::ALL).is_bounded()
-    })
-}
-
-/// Shares of dead units of a layer that are worth a note, and a warning.
-const DEAD: (f64, f64) = (0.3, 0.7);
-
-pub(super) fn dead(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
-    let mut worst: Option<(usize, usize, usize, f64)> = None;
-    let mut told = Vec::new();
-    for (before, now) in twice(e) {
-        if bounded(e, now) || now.flat.is_empty() {
-            continue;
-        }
-        let both = |u: &usize| before.flat[*u] == 1.0 && now.flat[*u] == 1.0;
-        let dead: Vec<usize> = (0..now.flat.len()).filter(both).collect();
-        let (units, highest) = (now.flat.len(), dead.iter().map(|u| now.highest[*u]));
-        let highest = highest.fold(f64::NEG_INFINITY, f64::max);
-        if dead.len() as f64 > DEAD.0 * units as f64 {
-            told.push(format!("{} ({} of {units})", e.layer(now.layer), dead.len()));
-            let share = |d: usize, n: usize| d as f64 / n as f64;
-            if worst.is_none_or(|w| share(dead.len(), units) > share(w.1, w.2)) {
-                worst = Some((now.layer, dead.len(), units, highest));
-            }
-        }
-    }
-    let Some((layer, dead, units, highest)) = worst else { return Vec::new() };
-    let share = dead as f64 / units as f64;
-    let severity = match share {
-        1.0 => graver(e),
-        s if s > DEAD.1 => Severity::Warning,
-        _ => Severity::Note,
-    };
-    vec![
-        finding("dead_relu", severity, e.layer(layer))
-            .says(format!(
-                "units give 0 on every row that was looked at, and their gradient is 0: {}; \
-                 behind {} no argument comes above {}",
-                told.join(", "),
-                e.layer(layer),
-                short(highest)
-            ))
-            .shows(&[
-                ("dead", dead as f64),
-                ("units", units as f64),
-                ("share", share),
-                ("highest", highest),
-            ])
-            .advises("a lower rate, leaky_relu, ~ he, scaled inputs, wider or fewer layers"),
-    ]
-}
-
-/// The first layer's gradient against the last one's.
-const VANISHED: f64 = 1e-3;
-/// The same for how far weights move in a step, relative to their size.
-const STANDS: f64 = 0.01;
-/// Looks that have to agree.
-const LOOKS: usize = 3;
-
-pub(super) fn vanishing(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
-    let Some(course) = e.course.as_ref().filter(|_| fails(e)) else { return Vec::new() };
-    let ratio = |l: &Look| {
-        let (first, last) = (l.gradients.first()?, l.gradients.last()?);
-        (l.gradients.len() > 1 && *last > 0.0).then(|| first / last)
-    };
-    let ratios: Vec<f64> = course.looks.iter().filter_map(ratio).collect();
-    let small = ratios.iter().filter(|r| **r < VANISHED).count();
-    // Where all units of a layer are dead, nothing vanishes on the way: it ends there.
-    let dead = found.iter().any(|f| f.id == "dead_relu" && f.severity == Severity::Error);
-    if small < LOOKS.min(ratios.len().max(2)) || dead {
-        return Vec::new();
-    }
-    let Some(look) = course.end_look() else { return Vec::new() };
-    let ratio = ratios.last().copied().unwrap_or(0.0);
-    let slopes: Vec<String> = look
-        .units
-        .iter()
-        .map(|u| format!("{} {}", e.layer(u.layer), short(u.slope)))
-        .collect();
-    let stands = moves(e).is_some_and(|m| m < STANDS);
-    let severity = if stands { Severity::Error } else { Severity::Warning };
-    let moved = match (stands, moves(e)) {
-        (true, Some(m)) => {
-            format!("; a step moves it {} times as far, for its size", short(m))
-        }
-        (false, Some(_)) => {
-            "; the optimiser scales each entry, so it moves, but by what is \
-                             left of a signal"
-                .to_owned()
-        }
-        _ => String::new(),
-    };
-    vec![
-        finding("vanishing_gradient", severity, e.layer(0))
-            .says(format!(
-                "the gradient of {} is {} times that of {}{moved}; mean slopes behind the layers: \
-                 {}",
-                e.layer(0),
-                short(ratio),
-                e.layer(e.network.layers.len() - 1),
-                slopes.join(", ")
-            ))
-            .shows(&[
-                ("ratio", ratio),
-                ("first", look.gradients.first().copied().unwrap_or(0.0)),
-                ("last", look.gradients.last().copied().unwrap_or(0.0)),
-                ("moves_ratio", moves(e).unwrap_or(f64::NAN)),
-            ])
-            .advises("relu or its kin with ~ he, fewer layers, batch_norm, or a way around layers"),
-    ]
-}
-
-/// How far the first layer moves in a step, beside the last one, each for its size.
-fn moves(e: &Evidence<'_>) -> Option<f64> {
-    let (_, moves) = e.course.as_ref()?.moves.last()?;
-    let relative = |i: usize| {
-        let id = e.network.layers.get(i)?.weights;
-        let own = moves.iter().find(|m| m.id == id)?;
-        (own.weight > 0.0).then(|| own.update / own.weight)
-    };
-    let (first, last) = (relative(0)?, relative(e.network.layers.len() - 1)?);
-    (last > 0.0).then(|| first / last)
-}
-
-/// More rows and units than this on the flat ends of a function.
-const SATURATED: f64 = 0.5;
-
-pub(super) fn saturation(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
-    let last = e.network.layers.len().saturating_sub(1);
-    let over = |(a, b): &(&Units, &Units)| {
-        a.saturated > SATURATED && b.saturated > SATURATED && b.layer < last
-    };
-    let all: Vec<&Units> = twice(e)
-        .into_iter()
-        .filter(|pair| over(pair) && bounded(e, pair.1))
-        .map(|pair| pair.1)
-        .collect();
-    let Some(worst) = all.iter().max_by(|a, b| a.saturated.total_cmp(&b.saturated))
-    else {
-        return Vec::new();
-    };
-    let told: Vec<String> = all
-        .iter()
-        .map(|u| format!("{} {:.0} %", e.layer(u.layer), 100.0 * u.saturated))
-        .collect();
-    let severity = if fails(e) { Severity::Warning } else { Severity::Note };
-    vec![
-        finding("saturation", severity, e.layer(worst.layer))
-            .says(format!(
-                "units sit on the flat ends of their function, where the slope is below 1 % of \
-                 the steepest: {} of rows and units; arguments of {} have a root mean square of {}",
-                told.join(", "),
-                e.layer(worst.layer),
-                short(worst.z)
-            ))
-            .shows(&[("share", worst.saturated), ("arguments", worst.z)])
-            .advises("scale the inputs, start smaller (~ glorot), or take relu"),
-    ]
-}
-
 pub(super) fn oscillating(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
     let Some(course) = &e.course else { return Vec::new() };
     if said(found, &["exploding", "dead_relu"]) {
@@ -250,6 +70,20 @@ pub(super) fn oscillating(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
     let run = Run { place: "training".into(), train: epochs, ..Run::default() };
     logged::oscillating(&run).into_iter().collect()
 }
+
+/// How far the level of the last tenth lies above the lowest level of a tenth.
+fn rise(curve: &[f64]) -> f64 {
+    let levels = curve.chunks(curve.len().div_ceil(10)).map(median);
+    end(curve) - levels.fold(f64::INFINITY, f64::min)
+}
+
+/// Shares of what was learned, and of the lowest loss: if less is lost again it is worth a note.
+const SLIGHT: (f64, f64) = (0.05, 0.25);
+/// If less is lost again it is not held against the file that nothing holds the weights.
+const MODEST: (f64, f64) = (0.2, 1.0);
+
+/// Epochs in a row that have to agree.
+const EPOCHS_SURE: usize = 3;
 
 pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     let Some((course, parts)) = e.course.as_ref().zip(e.parts.as_ref()) else {
@@ -265,7 +99,7 @@ pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     };
     let above = held.iter().rev().take_while(|v| *v > lowest).count();
     let train = |epoch: usize| course.history.get(epoch - 1).map_or(f64::NAN, |h| h.loss);
-    if above < LOOKS || train(*last) >= train(*best) {
+    if above < EPOCHS_SURE || train(*last) >= train(*best) {
         return Vec::new();
     }
     let Some(watched) = parts.watched() else { return Vec::new() };
@@ -276,11 +110,19 @@ pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     let worse: Vec<f64> = first.iter().zip(&then).map(|(a, b)| b - a).collect();
     let Spread { mean: gap, variance } = Spread::of(&worse);
     let error = libm::sqrt(variance);
-    if gap <= 3.0 * error || gap < 0.02 * lowest.abs() {
+    // One epoch may be the lowest by luck: levels, too, have to rise.
+    let rises = rise(&held) > 0.5 * gap;
+    if gap <= 3.0 * error || gap < 0.02 * lowest.abs() || !rises {
         return Vec::new();
     }
+    // What it costs, of all that was learned, and beside the loss that was there.
+    let learned = e.gate().map_or(0.0, |g| g.baseline - lowest).max(0.0);
+    let costs = |(learnt, left): (f64, f64)| match gap {
+        gap if gap > learnt * learned || gap > left * lowest.abs() => Severity::Warning,
+        _ => Severity::Note,
+    };
     let mut all = vec![
-        finding("overfitting", Severity::Warning, format!("from epoch {best}"))
+        finding("overfitting", costs(SLIGHT), format!("from epoch {best}"))
             .says(format!(
                 "on rows that are watched the loss was lowest in epoch {best} ({}) and ends {} \
                  higher (± {}), while on those learned from it fell from {} to {}",
@@ -301,7 +143,7 @@ pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     ];
     if !e.regularised() {
         all.push(
-            finding("no_regularisation", Severity::Warning, "minimize")
+            finding("no_regularisation", costs(MODEST), "minimize")
                 .says(
                     "nothing holds the weights back: no penalty, no decay, no dropout, and rows \
                      are learned by heart"

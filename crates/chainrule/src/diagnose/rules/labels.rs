@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::{finding, said, short};
-use crate::diagnose::evidence::Evidence;
 use crate::diagnose::evidence::table::{Table, Target};
+use crate::diagnose::evidence::{Evidence, LEARNS};
 use crate::diagnose::{Finding, Severity};
 
 /// Degrees of freedom below which nothing is said.
@@ -115,13 +115,18 @@ pub(super) fn independent(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
 fn generalises(e: &Evidence<'_>) -> bool {
     let (Some(course), Some(gate)) = (&e.course, e.gate()) else { return true };
     let held = course.history.iter().filter_map(|h| h.held_loss).reduce(f64::min);
-    held.is_none_or(|held| !gate.constant || held < gate.baseline)
+    held.is_none_or(|held| !gate.constant || held < LEARNS * gate.baseline)
 }
 
 /// Columns, their squares, and products where there are few.
 fn features(table: &Table) -> Vec<Vec<f64>> {
     let columns: Vec<Vec<f64>> =
         table.inputs.iter().filter_map(|c| standardised(c.clone())).collect();
+    // A few rows with a rare value are no relation: values far out count as three deviations.
+    let columns: Vec<Vec<f64>> = columns
+        .into_iter()
+        .filter_map(|c| standardised(c.iter().map(|v| v.clamp(-3.0, 3.0)).collect()))
+        .collect();
     let product = |a: &[f64], b: &[f64]| {
         standardised(a.iter().zip(b).map(|(a, b)| a * b).collect())
     };

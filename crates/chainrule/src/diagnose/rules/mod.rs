@@ -4,6 +4,8 @@
 //! function; it says nothing where the evidence that it needs is not there. Deliberately absent: the
 //! words of findings (see `FINDINGS`), faces.
 
+mod batch;
+mod bench;
 mod columns;
 mod course;
 mod labels;
@@ -12,12 +14,14 @@ mod parts;
 mod probe;
 mod start;
 mod structure;
+mod units;
 
 use serde::Serialize;
 
 use super::evidence::Evidence;
 use super::{Finding, Severity};
-pub(crate) use probe::{Bench, argument_text};
+pub(crate) use bench::Bench;
+pub(crate) use probe::argument_text;
 
 /// What a rule needs to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,14 +73,15 @@ pub const RULES: &[Rule] = &[
     rule(&["labels_shuffled"], Kind::Data, labels::shuffled),
     rule(&["distribution_shift", "split_leak"], Kind::Data, parts::differ),
     rule(&["exploding"], Kind::Course, course::exploding),
-    rule(&["dead_relu"], Kind::Course, course::dead),
-    rule(&["vanishing_gradient"], Kind::Course, course::vanishing),
-    rule(&["saturation"], Kind::Course, course::saturation),
+    rule(&["dead_relu"], Kind::Data, units::dead),
+    rule(&["vanishing_gradient"], Kind::Course, units::vanishing),
+    rule(&["saturation"], Kind::Course, units::saturation),
     rule(&["labels_independent"], Kind::Course, labels::independent),
     rule(&["oscillating_loss"], Kind::Course, course::oscillating),
     rule(&["overfitting", "no_regularisation"], Kind::Course, course::overfitting),
     rule(&["validation_better"], Kind::Course, parts::validation_better),
     rule(&["lr_too_high", "lr_too_low"], Kind::Probe, probe::rate),
+    rule(&["batch_too_small", "batch_too_large"], Kind::Probe, batch::size),
     rule(&["over_regularised"], Kind::Probe, probe::penalty),
     rule(&["too_few_epochs"], Kind::Probe, probe::epochs),
     rule(&["optimizer_choice"], Kind::Course, course::optimizer),
