@@ -132,7 +132,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     fault("tanh-binary", &["loss_output_mismatch"], BINARY, |c| last(c, "tanh", "")),
     fault("tanh-categorical", &["loss_output_mismatch"], &["wine"], |c| {
-        last(c, "tanh", "")
+        last(c, "tanh", "");
     }),
     fault("softmax-mse", &["loss_mismatch"], CLASSES, |c| {
         put(c, "loss", "mse".into());
@@ -184,7 +184,7 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault("tanh-for-numbers", &["output_range_mismatch"], &["plane"], |c| {
-        last(c, "tanh", "")
+        last(c, "tanh", "");
     }),
     fault("raw-columns", &["unnormalised_inputs"], &["cancer", "wine"], |c| {
         data(c, "preprocess", "none".into());
@@ -193,10 +193,10 @@ pub(super) const FAULTS: &[Fault] = &[
         formula(
             c,
             "400 rows x uniform(1950,2020)^4, y = 0.02*(x1 - 1985) - 0.03*(x2 - 1985) + normal(0,0.2); seed 7",
-        )
+        );
     }),
     fault("raw-bytes", &["unnormalised_inputs"], &["halfspace"], |c| {
-        formula(c, "600 rows x randint(0,255)^6, y = where(x1 + x2 > 255, 1, 0); seed 7")
+        formula(c, "600 rows x randint(0,255)^6, y = where(x1 + x2 > 255, 1, 0); seed 7");
     }),
     fault("one-raw-column", &["unnormalised_inputs"], &["quadrants"], |c| {
         c["layers"][0] = 1.into();
@@ -264,7 +264,7 @@ pub(super) const FAULTS: &[Fault] = &[
         |c| optimizer(c, "rmsprop", 0.3),
     ),
     fault("adam-low", &["lr_too_low"], &["moons", "wine", "friedman", "digits"], |c| {
-        optimizer(c, "adam", 1e-5)
+        optimizer(c, "adam", 1e-5);
     }),
     fault("sgd-low", &["lr_too_low"], &["checkers", "bands", "plane", "cancer"], |c| {
         optimizer(c, "sgd", 1e-4);
