@@ -232,7 +232,7 @@ fn twenty_kills_lose_and_double_no_trial() {
 #[test]
 fn twenty_kills_change_no_mean_over_folds() {
     let place = place();
-    place.file("t.chain", CLASSES.replace("batch 16, epochs 30", "batch 1, epochs 90"));
+    place.file("t.chain", CLASSES.replace("batch 16, epochs 30", "batch 1, epochs 240"));
     let args = ["--trials", "18", "--folds", "3", "--no-final", "--halving"];
     killed(&place, &[&args[..], &["--workers", "1"]].concat());
 }

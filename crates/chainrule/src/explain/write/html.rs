@@ -47,7 +47,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .85em; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; }
   .line, tr, .note { break-inside: avoid; } h2, summary { break-after: avoid; }
-  .scroll, .formula math { overflow: visible; } }
+  .scroll, .formula math { overflow: visible; } .formula math { font-size: calc(1.06em * var(--fit, 1)); } }
 ";
 
 pub(super) fn write(e: &Explanation) -> String {
@@ -113,8 +113,9 @@ fn formula(f: &Formula) -> String {
     let last = parts.len() - 1;
     let one = |(k, part): (usize, &String)| {
         let text = escaped(texts[k].trim());
+        let fit = fit(texts[k].trim());
         let side =
-            format!("<math displaystyle=\"true\" alttext=\"{text}\">{part}</math>");
+            format!("<math displaystyle=\"true\"{fit} alttext=\"{text}\">{part}</math>");
         match f.boxed && k == last {
             true => format!("<span class=\"result\">{side}</span>"),
             false => side,
@@ -122,6 +123,20 @@ fn formula(f: &Formula) -> String {
     };
     let all: String = parts.iter().enumerate().map(one).collect();
     format!("<span class=\"formula\">{all}</span>")
+}
+
+/// Signs of a side that fit between the margins of a sheet.
+const SHEET: usize = 75;
+
+/// How much smaller a long side is on paper, where nothing scrolls; rows of a matrix stand below
+/// each other.
+fn fit(text: &str) -> String {
+    match text.chars().count() {
+        n if n > SHEET && !text.contains(';') => {
+            format!(" style=\"--fit:{:.2}\"", SHEET as f64 / n as f64)
+        }
+        _ => String::new(),
+    }
 }
 
 fn inline(all: &[Inline]) -> String {
