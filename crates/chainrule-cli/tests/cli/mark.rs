@@ -50,7 +50,7 @@ fn a_report_is_written_for_paper() {
     let sheet = std::fs::read_to_string(place.path().join("a.typ")).expect("a sheet");
     for line in [
         "#show: solution.with(title: \"a.txt\")",
-        "#par[0 of 2 points. The first error is in line \\1.]",
+        "#par[\\0 of 2 points. The first error is in line 1.]",
         "  [1], [#raw(\"h1 = 3\")], [#strong[wrong here] #list([the value is 2], [the formula is 2 x], )]",
         "[#raw(\"h1 = ?\")], [#strong[cannot be read]",
     ] {
