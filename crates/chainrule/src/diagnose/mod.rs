@@ -333,7 +333,7 @@ pub const FINDINGS: &[About] = &[
         rule: "units of a function without an upper bound have slope 0 on every row in \
                the last two looks: above 30 % of a layer a note, above 70 % a warning, \
                all an error if nothing is learned; else a warning if more than one \
-               start in twenty, by other seeds, has a layer without a unit that answers \
+               start in seven, by other seeds, has a layer without a unit that answers \
                to any row",
         text: "A unit that is 0 on every row has gradient 0 and stays so. A step that was too \
                large, a bias that drifted, or narrow layers. Lower the rate, take leaky_relu, \

@@ -54,7 +54,13 @@ pub(super) fn rate(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
         let all = tried.iter().filter(|t| side(t.factor));
         all.min_by(|a, b| a.mean.total_cmp(&b.mean))
     };
-    let lower = best(&|f| f < 1.0).filter(|t| better(own, t, baseline(e)));
+    // What is ahead after a few epochs need not be at the end: then it has to beat the whole training.
+    let whole = match epochs < e.model.settings().epochs {
+        true => e.course.as_ref().map_or(f64::INFINITY, |c| end(&curve(c).train)),
+        false => f64::INFINITY,
+    };
+    let ahead = |t: &&Tried| better(own, t, baseline(e)) && t.mean < whole;
+    let lower = best(&|f| f < 1.0).filter(ahead);
     let higher = best(&|f| f > 1.0).filter(|t| better(own, t, baseline(e)));
     if let Some(lower) = lower {
         return vec![of_rate(e, "lr_too_high", own, lower, epochs)];
