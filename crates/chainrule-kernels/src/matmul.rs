@@ -101,7 +101,7 @@ const FAR: usize = 1024;
 struct Run<T> {
     base: Base<T>,
     g: Gemm,
-    /// Room for packed rows of A, for a packed panel of B, and for a tile of C.
+    /// Room for packed rows of A, for packed panels of B, and for a tile of C.
     rooms: [*mut T; 3],
 }
 
@@ -262,7 +262,7 @@ impl<T: Forms> Run<T> {
         let (tiles, height) = even::<V>(rows);
         let (several, end) = (g.m > rows, first + cols);
         let apart = if g.a_rs == 1 { g.a_cs } else { g.a_rs };
-        let clash = (apart * size_of::<T>()).is_multiple_of(SAME_SETS) && apart > 1;
+        let clash = (apart * size_of::<T>()).is_multiple_of(SAME_SETS) && apart > 0;
         let pack = clash && cols.div_ceil(width) >= PACK_A;
         // SAFETY: all elements named exist; rooms are large enough.
         unsafe {
@@ -321,12 +321,11 @@ impl<T: Forms> Run<T> {
                 return (b, g.b_rs);
             }
             let width = vectors * V::LANES;
-            if held {
-            } else if g.b_cs == 1 {
+            if !held && g.b_cs == 1 {
                 for i in 0..depth {
                     b.add(i * g.b_rs).copy_to_nonoverlapping(room.add(i * width), cols);
                 }
-            } else {
+            } else if !held {
                 V::transpose(b, (g.b_cs, g.b_rs), (cols, depth), room, width);
             }
             (room.cast_const(), width)

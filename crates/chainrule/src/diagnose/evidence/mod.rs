@@ -13,6 +13,8 @@ pub(crate) mod range;
 pub(crate) mod scope;
 pub(crate) mod table;
 
+use std::cell::OnceCell;
+
 use chainrule_graph::eval::{Env, eval_roots};
 use chainrule_graph::graph::{Op, SymId};
 use chainrule_graph::optimizer::{self, SLOTS};
@@ -50,6 +52,8 @@ pub struct Evidence<'a> {
     pub(crate) arguments: Vec<(String, f64)>,
     pub(crate) parts: Option<Parts<'a>>,
     pub(crate) table: Option<Table>,
+    /// What each layer's weights start with, drawn when it is first asked for.
+    first_weights: Vec<OnceCell<Option<Mat>>>,
     /// Before the first step.
     pub(crate) start: Option<Look>,
     /// Starts by other seeds, where chance decides what becomes of them.
@@ -112,6 +116,7 @@ impl<'a> Evidence<'a> {
             _ => Loss::OTHER,
         };
         let table = parts.as_ref().and_then(|parts| table_of(model, parts, cells));
+        let first_weights = network.layers.iter().map(|_| OnceCell::new()).collect();
         Ok(Self {
             model,
             network,
@@ -120,6 +125,7 @@ impl<'a> Evidence<'a> {
             arguments: arguments(model),
             parts,
             table,
+            first_weights,
             start: None,
             starts: None,
             course: None,
@@ -177,11 +183,15 @@ impl<'a> Evidence<'a> {
         Some(self.model.settings().batch_for(table.total).0)
     }
 
-    /// The value that a learned symbol starts with.
-    pub(crate) fn start_of(&self, id: SymId) -> Option<Mat> {
-        let symbol = &self.model.module().symbols[id.0 as usize];
-        let seed = self.model.settings().seed;
-        init::start(symbol, &self.sizes, seed).ok().map(|s| s.value)
+    /// The value that a layer's weights start with.
+    pub(crate) fn first_weights(&self, layer: usize) -> Option<&Mat> {
+        let drawn = || {
+            let id = self.network.layers[layer].weights;
+            let symbol = &self.model.module().symbols[id.0 as usize];
+            let seed = self.model.settings().seed;
+            init::start(symbol, &self.sizes, seed).ok().map(|s| s.value)
+        };
+        self.first_weights[layer].get_or_init(drawn).as_ref()
     }
 
     /// Whether learning got anywhere; `None` without a training, or without a finite loss.

@@ -3,17 +3,16 @@
 //! In: the first values of the weights. Out: findings. Invariant: the last layer may start small or at
 //! 0. Deliberately absent: what becomes of it.
 
+use chainrule_graph::value::Mat;
+
 use super::{finding, short};
 use crate::diagnose::evidence::Evidence;
 use crate::diagnose::{Finding, Severity};
 
 /// Layers but the last one, with their first values.
-fn hidden<'e>(
-    e: &'e Evidence<'_>,
-) -> impl Iterator<Item = (usize, chainrule_graph::value::Mat)> + 'e {
+fn hidden<'e>(e: &'e Evidence<'_>) -> impl Iterator<Item = (usize, &'e Mat)> {
     let last = e.network.layers.len().saturating_sub(1);
-    let start = |i: usize| Some((i, e.start_of(e.network.layers[i].weights)?));
-    (0..last).filter_map(start)
+    (0..last).filter_map(|i| Some((i, e.first_weights(i)?)))
 }
 
 pub(super) fn constant(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
@@ -56,8 +55,7 @@ const FEW: usize = 10;
 pub(super) fn scale(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
     let mut off = Vec::new();
     for (i, layer) in e.network.layers.iter().enumerate() {
-        let Some(start) = e.start_of(layer.weights).filter(|s| s.data.len() >= FEW)
-        else {
+        let Some(start) = e.first_weights(i).filter(|s| s.data.len() >= FEW) else {
             continue;
         };
         let symbol = &e.model.module().symbols[layer.weights.0 as usize];
