@@ -85,75 +85,87 @@ const MODEST: (f64, f64) = (0.2, 1.0);
 /// Epochs in a row that have to agree.
 const EPOCHS_SURE: usize = 3;
 
-pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
-    let Some((course, parts)) = e.course.as_ref().zip(e.parts.as_ref()) else {
-        return Vec::new();
-    };
-    let (Some((best, at_best)), Some((last, at_last))) = (&course.best, &course.last)
-    else {
-        return Vec::new();
-    };
+/// A loss on watched rows that fell and rose again.
+struct Risen {
+    best: usize,
+    lowest: f64,
+    end: f64,
+    /// How much higher it ends, row by row, and the standard error of that.
+    gap: f64,
+    error: f64,
+    /// The training loss in the best epoch and in the last.
+    train: [f64; 2],
+}
+
+/// What rose beyond chance, if anything did.
+fn risen(e: &Evidence<'_>) -> Option<Risen> {
+    let (course, watched) = (e.course.as_ref()?, e.parts.as_ref()?.watched()?);
+    let ((best, at_best), (last, at_last)) =
+        (course.best.as_ref()?, course.last.as_ref()?);
     let held: Vec<f64> = course.history.iter().filter_map(|h| h.held_loss).collect();
-    let (Some(lowest), Some(end)) = (held.get(best - 1), held.last()) else {
-        return Vec::new();
-    };
-    let above = held.iter().rev().take_while(|v| *v > lowest).count();
-    let train = |epoch: usize| course.history.get(epoch - 1).map_or(f64::NAN, |h| h.loss);
-    if above < EPOCHS_SURE || train(*last) >= train(*best) {
-        return Vec::new();
+    let (lowest, end) = (*held.get(best - 1)?, *held.last()?);
+    let above = held.iter().rev().take_while(|v| **v > lowest).count();
+    let train = [*best, *last]
+        .map(|epoch| course.history.get(epoch - 1).map_or(f64::NAN, |h| h.loss));
+    if above < EPOCHS_SURE || train[1] >= train[0] {
+        return None;
     }
-    let Some(watched) = parts.watched() else { return Vec::new() };
     let losses = |w| row_losses(e.model, &e.sizes, watched, w);
-    let (Some(first), Some(then)) = (losses(at_best), losses(at_last)) else {
-        return Vec::new();
-    };
+    let (first, then) = (losses(at_best)?, losses(at_last)?);
     let worse: Vec<f64> = first.iter().zip(&then).map(|(a, b)| b - a).collect();
     let Spread { mean: gap, variance } = Spread::of(&worse);
     let error = libm::sqrt(variance);
     // One epoch may be the lowest by luck: levels, too, have to rise.
     let rises = rise(&held) > 0.5 * gap;
-    if gap <= 3.0 * error || gap < 0.02 * lowest.abs() || !rises {
-        return Vec::new();
+    let sure = gap > 3.0 * error && gap >= 0.02 * lowest.abs() && rises;
+    sure.then_some(Risen { best: *best, lowest, end, gap, error, train })
+}
+
+impl Risen {
+    /// By what it costs, of all that was learned, and beside the loss that was there.
+    fn costs(&self, e: &Evidence<'_>, (learnt, left): (f64, f64)) -> Severity {
+        let learned = e.gate().map_or(0.0, |g| g.baseline - self.lowest).max(0.0);
+        let much = self.gap > learnt * learned || self.gap > left * self.lowest.abs();
+        if much { Severity::Warning } else { Severity::Note }
     }
-    // What it costs, of all that was learned, and beside the loss that was there.
-    let learned = e.gate().map_or(0.0, |g| g.baseline - lowest).max(0.0);
-    let costs = |(learnt, left): (f64, f64)| match gap {
-        gap if gap > learnt * learned || gap > left * lowest.abs() => Severity::Warning,
-        _ => Severity::Note,
-    };
-    let mut all = vec![
-        finding("overfitting", costs(SLIGHT), format!("from epoch {best}"))
+
+    fn told(&self, severity: Severity) -> Finding {
+        finding("overfitting", severity, format!("from epoch {}", self.best))
             .says(format!(
-                "on rows that are watched the loss was lowest in epoch {best} ({}) and ends {} \
+                "on rows that are watched the loss was lowest in epoch {} ({}) and ends {} \
                  higher (± {}), while on those learned from it fell from {} to {}",
-                short(*lowest),
-                short(gap),
-                short(error),
-                short(train(*best)),
-                short(train(*last))
+                self.best,
+                short(self.lowest),
+                short(self.gap),
+                short(self.error),
+                short(self.train[0]),
+                short(self.train[1])
             ))
             .shows(&[
-                ("best_epoch", *best as f64),
-                ("lowest", *lowest),
-                ("end", *end),
-                ("worse_by", gap),
-                ("error", error),
+                ("best_epoch", self.best as f64),
+                ("lowest", self.lowest),
+                ("end", self.end),
+                ("worse_by", self.gap),
+                ("error", self.error),
             ])
-            .advises("stop there (`keep best`, `patience 10`), or L2, dropout, more rows"),
-    ];
-    if !e.regularised() {
-        all.push(
-            finding("no_regularisation", costs(MODEST), "minimize")
-                .says(
-                    "nothing holds the weights back: no penalty, no decay, no dropout, and rows \
-                     are learned by heart"
-                        .to_owned(),
-                )
-                .shows(&[("worse_by", gap)])
-                .advises("add `+ 1e-4/2 ‖W1, W2‖²` to the objective, or dropout(a, 0.2)"),
-        );
+            .advises("stop there (`keep best`, `patience 10`), or L2, dropout, more rows")
     }
-    all
+}
+
+pub(super) fn overfitting(e: &Evidence<'_>, _: &[Finding]) -> Vec<Finding> {
+    let Some(risen) = risen(e) else { return Vec::new() };
+    let unheld = || {
+        finding("no_regularisation", risen.costs(e, MODEST), "minimize")
+            .says(
+                "nothing holds the weights back: no penalty, no decay, no dropout, and rows \
+                 are learned by heart"
+                    .to_owned(),
+            )
+            .shows(&[("worse_by", risen.gap)])
+            .advises("add `+ 1e-4/2 ‖W1, W2‖²` to the objective, or dropout(a, 0.2)")
+    };
+    let twin = (!e.regularised()).then(unheld);
+    [risen.told(risen.costs(e, SLIGHT))].into_iter().chain(twin).collect()
 }
 
 pub(super) fn optimizer(e: &Evidence<'_>, found: &[Finding]) -> Vec<Finding> {
