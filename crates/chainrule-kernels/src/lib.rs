@@ -3,12 +3,12 @@
 //! A kernel is a [`Call`] with the places of its operands in one arena (`&mut [f32]` or
 //! `&mut [f64]`); a [`Sequence`] of calls is dealt to a [`Team`] once and run again and
 //! again; [`Real`] is the door. Results have the same bits for any number of
-//! threads, for all sets of instructions (but for a NaN's sign and payload), and for a
-//! row whatever rows come with it.
+//! threads, for all sets of instructions (but for a NaN's sign and payload, and for subnormal
+//! numbers that are only moved), and for a row whatever rows come with it.
 //!
 //! Deliberately absent: shapes by name, graphs, allocation per call, errors (misuse is
-//! our bug and panics), and a processor mode for subnormal numbers: they are computed as
-//! IEEE 754 says, since a mode set here would leak into the caller's threads.
+//! our bug and panics), and subnormal numbers: while kernels run they count as 0
+//! (`subnormal.rs`); the caller's threads keep their own mode.
 //!
 //! Figures (one thread of a Zen 4, f32, `examples/bench.rs`; ratios from one run):
 //!
@@ -55,6 +55,7 @@ mod simd;
 #[cfg(target_arch = "x86_64")]
 mod simd_x86;
 mod softmax;
+mod subnormal;
 mod team;
 mod tile;
 mod values;

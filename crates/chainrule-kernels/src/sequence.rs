@@ -23,6 +23,7 @@ use crate::moves::{Copy, Fill, Gather, Pick, SubAt};
 use crate::reduce::Reduction;
 use crate::simd::{Forms, Isa};
 use crate::softmax::RowSoft;
+use crate::subnormal::Flushed;
 use crate::team::Team;
 
 /// How a call's result is dealt out.
@@ -404,6 +405,7 @@ pub(crate) fn run<T: Forms>(
     let base = Base(arena.as_mut_ptr());
     let shared = sequence.parts > 1
         && team.run(sequence.parts, &|part, barrier| {
+            let _mode = Flushed::new();
             for step in &sequence.steps {
                 if step.wait {
                     barrier.wait();
@@ -416,6 +418,7 @@ pub(crate) fn run<T: Forms>(
             }
         });
     if !shared {
+        let _mode = Flushed::new();
         (0..sequence.steps.len()).for_each(|i| one(isa, base, sequence, i, inputs));
     }
 }
@@ -429,6 +432,7 @@ pub(crate) fn run_one<T: Forms>(
     inputs: &Inputs<'_, T>,
 ) {
     sequence.check(arena, inputs);
+    let _mode = Flushed::new();
     one(isa, Base(arena.as_mut_ptr()), sequence, number, inputs);
 }
 
