@@ -342,7 +342,11 @@ impl<'a> Writer<'a> {
             close.then_some(inner + count + usize::from(braced) - i)
         };
         if first.is("ᵀ") || first.is_word("T") {
-            return Some(Word { text: self.transpose(), tokens: end(1)? });
+            let count = end(1)?;
+            return Some(Word {
+                text: self.transpose(tokens.get(i + count)),
+                tokens: count,
+            });
         }
         let minus = usize::from(first.is("-"));
         let Tok::Number(value, text) = &tokens.get(inner + minus)?.tok else {
@@ -362,9 +366,12 @@ impl<'a> Writer<'a> {
         Some(Word { text: self.power(n), tokens: count })
     }
 
-    fn transpose(&self) -> String {
+    /// In ASCII, `T_1` would be a name.
+    fn transpose(&self, next: Option<&Token>) -> String {
+        let indexed = next.is_some_and(|t| t.is("_") && !t.space);
         match self.spelling {
             Spelling::Unicode => "ᵀ",
+            Spelling::Ascii if indexed => "^{T}",
             Spelling::Ascii => "^T",
             Spelling::Latex => "^{\\top}",
         }
@@ -376,7 +383,7 @@ impl<'a> Writer<'a> {
         match sym {
             // `^⊤` was written with its own sign for the height.
             "ᵀ" if i > 0 && tokens[i - 1].is("^") => return own.to_owned(),
-            "ᵀ" => return self.transpose(),
+            "ᵀ" => return self.transpose(tokens.get(i + 1)),
             // What LaTeX groups with stays in LaTeX.
             _ if self.spelling == Spelling::Latex && own.starts_with('\\') => {
                 return own.to_owned();

@@ -85,6 +85,13 @@ fn words_change_and_everything_else_stays() {
 }
 
 #[test]
+fn an_index_behind_a_transpose_stays_one() {
+    let text = "c = zᵀ_1 + z^\\top_2 + Wᵀ[1,2]\n";
+    assert_eq!(to(text, Spelling::Ascii), "c = z^{T}_1 + z^{T}_2 + W^T[1,2]\n");
+    round_trip(text);
+}
+
+#[test]
 fn a_shape_goes_on_behind_the_end_of_its_line() {
     let text = "W : H× # by\nD\n";
     assert_eq!(to(text, Spelling::Ascii), "W : H* # by\nD\n");
