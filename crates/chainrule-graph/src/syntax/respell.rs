@@ -424,12 +424,26 @@ fn same_name(spelled: String, key: &str) -> String {
 
 /// Whether a `×` or `x` stands in a shape: behind a colon or `∈`, before any `=` or `~`.
 fn in_shape(tokens: &[Token], i: usize) -> bool {
-    let sign = |t: &Token, all: &[&str]| all.iter().any(|s| t.is(s));
-    let before = tokens[..i].iter().rev();
-    let mut said = before.skip_while(|t| {
-        !(sign(t, &[":", "∈", "=", ":=", "←", "~", ",", ";"]) || t.is_word("in"))
+    let said = (0..i).rev().find(|&at| {
+        let t = &tokens[at];
+        t.is_word("in") || PARTS.iter().any(|s| t.is(s))
     });
-    said.next().is_some_and(|t| sign(t, &[":", "∈"]) || t.is_word("in"))
+    let Some(at) = said else { return false };
+    tokens[at].is(":")
+        || tokens[at].is("∈")
+        || tokens[at].is_word("in") && declares(tokens, at)
+}
+
+/// What parts of a statement stand between.
+const PARTS: [&str; 8] = [":", "∈", "=", ":=", "←", "~", ",", ";"];
+
+/// Whether the word `in` stands behind a name that gets a shape, and is no name of an equation.
+fn declares(tokens: &[Token], at: usize) -> bool {
+    let opened = |t: &Token| i32::from(t.is("(")) - i32::from(t.is(")"));
+    let before = &tokens[..at];
+    let last = before.iter().rev().find(|t| PARTS.iter().any(|s| t.is(s)));
+    let bracketed = before.iter().map(opened).sum::<i32>() > 0;
+    !bracketed && last.is_none_or(|t| t.is(",") || t.is(";"))
 }
 
 /// `H x D` in a shape.

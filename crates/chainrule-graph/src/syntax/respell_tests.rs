@@ -92,6 +92,15 @@ fn an_index_behind_a_transpose_stays_one() {
 }
 
 #[test]
+fn x_is_a_sign_in_shapes_and_a_name_in_equations() {
+    let text =
+        "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H x D}, V in H x D\n";
+    let unicode =
+        "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H × D}, V in H × D\n";
+    assert_eq!(to(text, Spelling::Unicode), unicode);
+}
+
+#[test]
 fn a_shape_goes_on_behind_the_end_of_its_line() {
     let text = "W : H× # by\nD\n";
     assert_eq!(to(text, Spelling::Ascii), "W : H* # by\nD\n");
