@@ -400,10 +400,8 @@ impl<'a> Writer<'a> {
                 return if tokens[i].space { "x" } else { " x " }.to_owned();
             }
             "∑_" if self.spelling == Spelling::Ascii => {
-                let one = tokens.get(i + 1).and_then(Token::ident);
-                let short = one.is_some_and(|n| ascii(&n.key).len() == 1);
-                let braces = tokens.get(i + 1).is_some_and(|t| t.is("{"));
-                return if short || braces { "sum_" } else { "\\sum_" }.to_owned();
+                let plain = plain_index(&tokens[i + 1..]);
+                return if plain { "sum_" } else { "\\sum_" }.to_owned();
             }
             _ => {}
         }
@@ -457,6 +455,17 @@ fn between_sizes(tokens: &[Token], i: usize) -> bool {
         })
     };
     i > 0 && in_shape(tokens, i) && size(tokens.get(i - 1)) && size(tokens.get(i + 1))
+}
+
+/// Whether `sum_` before an index is a sum's head in ASCII, and no name: before one letter, in braces
+/// or without, and before braces with bounds.
+fn plain_index(tokens: &[Token]) -> bool {
+    let braced = tokens.first().is_some_and(|t| t.is("{"));
+    let inner = &tokens[usize::from(braced)..];
+    let end = inner.iter().position(|t| t.is("}")).filter(|_| braced);
+    let bounds = end.is_some_and(|end| inner[..end].iter().any(|t| t.is("=")));
+    let one = inner.first().and_then(Token::ident);
+    bounds || one.is_some_and(|n| ascii(&n.key).len() == 1)
 }
 
 /// `∑_i ^`.

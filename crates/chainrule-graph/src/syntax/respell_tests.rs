@@ -101,6 +101,14 @@ fn x_is_a_sign_in_shapes_and_a_name_in_equations() {
 }
 
 #[test]
+fn a_sum_over_a_word_in_braces_stays_one() {
+    let text = "t = ∑_{is0}^{2} a_i + ∑_{i} a_i + ∑_{is=1}^{2} a_is\n";
+    let ascii = "t = \\sum_{is0}^{2} a_i + sum_{i} a_i + sum_{is=1}^{2} a_is\n";
+    assert_eq!(to(text, Spelling::Ascii), ascii);
+    round_trip(text);
+}
+
+#[test]
 fn a_shape_goes_on_behind_the_end_of_its_line() {
     let text = "W : H× # by\nD\n";
     assert_eq!(to(text, Spelling::Ascii), "W : H* # by\nD\n");
