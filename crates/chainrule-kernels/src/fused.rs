@@ -394,21 +394,20 @@ impl<T: Elem> Layout<'_, T> {
     /// The table is prepared.
     #[inline(always)]
     unsafe fn walk<V: Vector<E = T>>(&self, table: &Table<T>) {
-        let per_row = self.cols.div_ceil(self.block);
-        let (units, unbroken) = (self.rows * per_row, self.unbroken());
-        let mut unit = 0;
-        while unit < units {
-            let (row, start) = (unit / per_row, unit % per_row * self.block);
-            let left = self.cols - start;
-            let n = if unbroken { left } else { self.block.min(left) };
-            unit += n.div_ceil(self.block);
-            // SAFETY: the block lies inside rows × cols.
-            unsafe {
-                self.aim::<V>(table, row, start, n);
-                for step in &self.schedule.steps {
-                    self.step::<V>(table, step, row, start, n);
+        let most = if self.unbroken() { self.cols } else { self.block };
+        for row in 0..self.rows {
+            let mut start = 0;
+            while start < self.cols {
+                let n = most.min(self.cols - start);
+                // SAFETY: the block lies inside rows × cols.
+                unsafe {
+                    self.aim::<V>(table, row, start, n);
+                    for step in &self.schedule.steps {
+                        self.step::<V>(table, step, row, start, n);
+                    }
+                    self.copy_out::<V>(table, row, start, n);
                 }
-                self.copy_out::<V>(table, row, start, n);
+                start += n;
             }
         }
     }

@@ -199,7 +199,12 @@ impl Gemm {
 }
 
 /// Tiles over that many rows, and their height: as even as can be, so that the last is not a sliver.
+#[inline(always)]
 fn even<V: Vector>(rows: usize) -> (usize, usize) {
+    // A division takes as long as a short row of terms.
+    if rows <= V::TILE {
+        return (1, rows);
+    }
     let tiles = rows.div_ceil(V::TILE).max(1);
     (tiles, rows.div_ceil(tiles))
 }
@@ -228,6 +233,11 @@ impl<T: Forms> Run<T> {
     #[inline(always)]
     unsafe fn chains<V: Vector<E = T>>(&self, rooms: [*mut T; 3]) {
         let g = &self.g;
+        if g.m <= ROWS && g.k <= DEPTH {
+            let width = widest::<V>(even::<V>(g.m).1) * V::LANES;
+            // SAFETY: the whole product.
+            return unsafe { self.band::<V>(rooms, (0, g.m), (0, g.n, width), (0, g.k)) };
+        }
         let bands = g.m.div_ceil(ROWS).max(1);
         let band = g.m.div_ceil(bands).max(1);
         let block = if bands > 1 { COLS } else { g.n };
@@ -279,11 +289,8 @@ impl<T: Forms> Run<T> {
                 let kept = if several { (col - first) * depth } else { 0 };
                 let room = (b_room.add(kept), several && row > 0);
                 let b = self.panel::<V>(room, tiles, (k, depth), (col, cols, vectors));
-                for tile in 0..tiles {
-                    let top = tile * height;
-                    if top >= rows {
-                        break;
-                    }
+                let mut top = 0;
+                while top < rows {
                     let h = height.min(rows - top);
                     let a = if pack {
                         (a_room.add(top * depth).cast_const(), 1, h)
@@ -292,6 +299,7 @@ impl<T: Forms> Run<T> {
                     };
                     let at = (row + top, col);
                     self.tile::<V>(c_room, at, (h, cols, vectors), (a, b), (k, depth));
+                    top += h;
                 }
                 col += cols;
             }

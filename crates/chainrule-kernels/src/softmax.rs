@@ -10,6 +10,7 @@ use crate::lanes::{ExpLess, Larger, Less, Plus, Times, each_of, fold, fold_map};
 use crate::math;
 use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Forms, Isa, Kernel, Vector};
+use std::mem::MaybeUninit;
 
 /// Cheap operations in the time of an exponential and its sum.
 const EXPONENTIAL: usize = 12;
@@ -117,12 +118,13 @@ impl<T: Forms> Run<T> {
     /// The rows exist.
     #[inline(always)]
     unsafe fn rows_across<V: Vector<E = T>>(&self, row: usize, rows: usize) {
-        let mut values = [T::of(0.0); NARROW * 16];
+        let mut values = [const { MaybeUninit::<T>::uninit() }; NARROW * 16];
+        let across = values.as_mut_ptr().cast::<T>();
         let cols = self.s.cols;
-        // SAFETY: `values` holds a vector per column; the rows exist.
+        // SAFETY: `values` holds a vector per column, 0 where there is no row; the rows exist.
         unsafe {
+            (0..cols).for_each(|j| V::c(0.0).store(across.add(j * V::LANES)));
             let src = self.base.at(self.s.src.offset + row * self.s.src.row_stride);
-            let across = values.as_mut_ptr();
             V::transpose(src, (self.s.src.row_stride, 1), (rows, cols), across, V::LANES);
             let column = |j: usize| across.wrapping_add(j * V::LANES);
             let mut top = V::c(f64::NEG_INFINITY);

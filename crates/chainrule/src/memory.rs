@@ -69,6 +69,15 @@ pub(crate) fn by_hand(m: &Module, sizes: &Sizes, rows: usize) -> Result<(), Diag
     }
 }
 
+/// Refuses what the check of gradients at made-up numbers could not hold.
+///
+/// # Errors
+/// T1 at the largest value.
+pub(crate) fn checkable(m: &Module) -> Result<(), Diagnostic> {
+    let way_out = "or names for them: `where H = 4096`; gradients are checked with small sizes for names";
+    by_hand(m, &Sizes::default(), 1).map_err(|d| d.hint(way_out))
+}
+
 /// Entries of a value; a dimension without a size counts the rows.
 fn entries(r: &Dim, c: &Dim, each: bool, sizes: &Sizes, rows: usize) -> f64 {
     let side = |d: &Dim| d.under(sizes).unwrap_or(rows) as f64;

@@ -58,6 +58,7 @@ use chainrule_graph::verify;
 use crate::data::{self, Dataset, Part, Preparation, RawColumn, Source, SymbolInfo};
 use crate::error::Error;
 use crate::init;
+use crate::memory;
 use crate::train::{self, Control, Course, Event, Measure, Settings};
 
 pub use evaluate::Evaluation;
@@ -168,6 +169,7 @@ impl Model {
         let derived = derive(&module).map_err(Error::Diagnostics)?;
         let mut remarks = loaded.diagnostics;
         if !known(&derived.fingerprint) {
+            memory::checkable(&module).map_err(|d| Error::Diagnostics(vec![d]))?;
             let untold = verify::gradient(&module, &derived, 0)
                 .map_err(|wrong| Error::Diagnostics(vec![*wrong]))?;
             remarks.extend(verify::untold(&module, &untold));
