@@ -75,11 +75,21 @@ pub(crate) fn facts(m: &Module) -> Facts {
     let one_hot = |s: &&crate::module::Symbol| match s.mark {
         Some(Mark::OneHot | Mark::Distribution) => true,
         Some(_) => false,
-        None => s.value.as_ref().is_some_and(|v| is_one_hot(v, m.layout)),
+        None => {
+            let value = s.value.as_ref();
+            value.is_some_and(|v| is_one_hot(v, m.layout)) && !is_summed(&m.graph, s.id)
+        }
     };
     let sums_to_one: BTreeSet<SymId> =
         m.symbols.iter().filter(one_hot).map(|s| s.id).collect();
     Facts { sums_to_one, ..Facts::default() }
+}
+
+/// Whether the file itself adds up the symbol's entries: then it does not take their sum for granted,
+/// and a value that happens to be one-hot is no class.
+fn is_summed(g: &Graph, s: SymId) -> bool {
+    let symbol = |n: &NodeId| g[*n].op == Op::Symbol(s);
+    g.iter().any(|(_, n)| matches!(n.op, Op::Sum(_)) && n.args.iter().any(symbol))
 }
 
 /// Whether every column (in `rows`: row) holds one 1 and otherwise 0; a single entry does not

@@ -1,8 +1,8 @@
 //! Time of a prediction: one row at a time, and 10,000 rows.
 //!
-//! `cargo run --release -p chainrule --example inference [threads]` prints the median of one row
-//! in µs and the best of 10,000 rows in million rows per second for T2 (20-64-64-2 relu) and T3
-//! (784-128-10 relu). Data are drawn; only time is measured.
+//! `cargo run --release -p chainrule --example inference [threads] [rows]` prints the median of one
+//! row in µs and the best of 10,000 rows, so many at once (1,000), in million rows per second for T2
+//! (20-64-64-2 relu) and T3 (784-128-10 relu). Data are drawn; only time is measured.
 #![allow(clippy::print_stdout, reason = "an example prints its figures")]
 
 use std::time::Instant;
@@ -25,7 +25,8 @@ fn network(widths: &[usize]) -> String {
 }
 
 fn main() -> Result<(), Error> {
-    let threads = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1);
+    let number = |i: usize| std::env::args().nth(i)?.parse().ok();
+    let (threads, at_once) = (number(1).unwrap_or(1), number(2).unwrap_or(1000));
     for (name, widths) in [("T2", &[20, 64, 64, 2][..]), ("T3", &[784, 128, 10])] {
         let (d, k) = (widths[0], widths[widths.len() - 1]);
         let x: Vec<f64> = (0..4 * d).map(|i| (i * 37 % 101) as f64 / 101.0).collect();
@@ -45,7 +46,7 @@ fn main() -> Result<(), Error> {
             })
             .collect();
         times.sort_by(f64::total_cmp);
-        let mut many = trained.predictor::<f32>(1000)?;
+        let mut many = trained.predictor::<f32>(at_once)?;
         let best = (0..60)
             .map(|_| {
                 let clock = Instant::now();

@@ -121,6 +121,8 @@ pub(super) fn normal(
     let wide = args.iter().find(|a| !s.scalar(**a)).map(|a| s.g[*a].shape.clone());
     cancel(s, &mut f.snum, &mut f.sden);
     cancel(s, &mut f.num, &mut f.den);
+    // What a safe quotient leaves may be a scalar: of y/p · p with one y for all p.
+    f.snum.extend(f.num.extract_if(.., |n| s.scalar(*n)));
     spread_numbers(s, &mut f);
     flip_difference(s, &mut f);
     let built = build(s, &f, wide, span);

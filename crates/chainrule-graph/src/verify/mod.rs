@@ -62,6 +62,10 @@ fn fits(g: &Graph, dims: &Dims, op: &Op, args: &[NodeId]) -> bool {
                 args.iter().map(|a| &g[*a].shape).filter(|s| !s.is_scalar()).collect();
             wide.windows(2).all(|w| same(dims, w[0], w[1]))
         }
+        Op::Broadcast(_, to) => {
+            let side = |own: &Dim, to: &Dim| own.is_one() || dims.equal(own, to);
+            side(&shape(0).rows, &to.rows) && side(&shape(0).cols, &to.cols)
+        }
         Op::Stack => (1..args.len()).all(|i| dims.equal(&shape(0).cols, &shape(i).cols)),
         _ => true,
     }

@@ -55,7 +55,8 @@ impl<T: Real> BatchRows<T> for Handed<'_, T> {
 }
 
 impl Trained {
-    /// The network planned for at most `rows` rows at a time. `T` is the number type of the
+    /// The network planned for at most `rows` rows at a time, fewer where that many inputs would not
+    /// stay in the caches. `T` is the number type of the
     /// outputs; with that of the training (`f32` by default) they have the bits of
     /// [`Trained::predict`].
     ///
@@ -69,11 +70,6 @@ impl Trained {
         if rows == 0 {
             return Err(usage("rows", "expected at least 1, found 0"));
         }
-        let planned = Planned::plain(&self.model, &self.sizes);
-        let mut meter = Meter::<T>::new(&planned, Purpose::Forward, rows)?;
-        self.put(&mut meter);
-        let (machine, output) = meter.into_parts();
-        let output = output.ok_or_else(|| usage("output", "the file names no output"))?;
         let symbols = self.model.module.symbols.iter();
         let inputs: Vec<Input<T>> = symbols
             .filter(|s| s.role == Role::Input)
@@ -83,10 +79,27 @@ impl Trained {
             })
             .collect();
         let cols = inputs.iter().map(|i| i.cols).sum();
+        let rows = rows.min(near::<T>(cols, self.model.options.team()));
+        let planned = Planned::plain(&self.model, &self.sizes);
+        let mut meter = Meter::<T>::new(&planned, Purpose::Forward, rows)?;
+        self.put(&mut meter);
+        let (machine, output) = meter.into_parts();
+        let output = output.ok_or_else(|| usage("output", "the file names no output"))?;
         let rows: Vec<u32> = (0..rows as u32).collect();
         let entries = (cols, machine.width(output));
         Ok(Predictor { machine, inputs, output, entries, rows, out: Vec::new() })
     }
+}
+
+/// Bytes of inputs that stay in the nearer caches of a core.
+const NEAR: usize = 512 * 1024;
+/// Rows below which a network's weights are read too often.
+const FEW: usize = 256;
+
+/// Rows that are worth being taken together, of so many numbers each.
+fn near<T>(cols: usize, threads: usize) -> usize {
+    let row = cols.max(1) * size_of::<T>();
+    (threads.max(1) * NEAR / row).max(FEW)
 }
 
 impl<T: Real> Predictor<T> {
