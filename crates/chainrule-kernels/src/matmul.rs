@@ -95,7 +95,7 @@ const SAME_SETS: usize = 1024;
 /// Tiles of rows from which on packing B pays where its rows lie far apart.
 const PACK_B: usize = 4;
 /// Bytes between rows that are far apart.
-const FAR: usize = 1024;
+const FAR: usize = 512;
 
 /// A product, turned so that vectors lie along n.
 struct Run<T> {

@@ -46,6 +46,10 @@ pub(crate) const BY_HAND: f64 = 5e7;
 /// # Errors
 /// T1 at the largest value.
 pub(crate) fn by_hand(m: &Module, sizes: &Sizes, rows: usize) -> Result<(), Diagnostic> {
+    at_most(BY_HAND, m, sizes, rows)
+}
+
+fn at_most(most: f64, m: &Module, sizes: &Sizes, rows: usize) -> Result<(), Diagnostic> {
     const LITTLE: usize = 13;
     let side = |d: &Dim| d.under(sizes).unwrap_or(LITTLE) as f64;
     let count = |r: &Dim, c: &Dim, each: bool| {
@@ -59,7 +63,7 @@ pub(crate) fn by_hand(m: &Module, sizes: &Sizes, rows: usize) -> Result<(), Diag
     let total: f64 = all.iter().map(|(n, _)| n).sum();
     let largest = all.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
     match largest {
-        Some((_, span)) if total > BY_HAND => {
+        Some((_, span)) if total > most => {
             let text = format!(
                 "{total:.1e} numbers in all values together: too many to be worked out one by one"
             );
@@ -69,13 +73,16 @@ pub(crate) fn by_hand(m: &Module, sizes: &Sizes, rows: usize) -> Result<(), Diag
     }
 }
 
+/// More numbers than this in all values together are not made up for a check (4 GB).
+const CHECKABLE: f64 = 5e8;
+
 /// Refuses what the check of gradients at made-up numbers could not hold.
 ///
 /// # Errors
 /// T1 at the largest value.
 pub(crate) fn checkable(m: &Module) -> Result<(), Diagnostic> {
     let way_out = "or names for them: `where H = 4096`; gradients are checked with small sizes for names";
-    by_hand(m, &Sizes::default(), 1).map_err(|d| d.hint(way_out))
+    at_most(CHECKABLE, m, &Sizes::default(), 1).map_err(|d| d.hint(way_out))
 }
 
 /// Entries of a value; a dimension without a size counts the rows.

@@ -775,7 +775,7 @@ fn needs_gradient(a: &Asked) -> bool {
 /// # Errors
 /// M3 with the symbol whose gradient is wrong.
 pub fn gradients_hold(m: &Module) -> Result<Vec<SymId>, Diagnostic> {
-    crate::memory::checkable(m)?;
+    crate::memory::by_hand(m, &Default::default(), 1)?;
     match derive(m) {
         Ok(d) => verify::gradient(m, &d, 0).map_err(|d| *d),
         // Without an objective there is nothing to hold a derivative against here.
