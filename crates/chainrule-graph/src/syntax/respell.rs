@@ -446,15 +446,13 @@ fn declares(tokens: &[Token], at: usize) -> bool {
 
 /// `H x D` in a shape.
 fn between_sizes(tokens: &[Token], i: usize) -> bool {
-    let size = |t: Option<&Token>| {
+    let size = |t: Option<&Token>, bracket: &str| {
         t.is_some_and(|t| {
-            t.ident().is_some()
-                || matches!(t.tok, Tok::Number(..))
-                || t.is(")")
-                || t.is("(")
+            t.ident().is_some() || matches!(t.tok, Tok::Number(..)) || t.is(bracket)
         })
     };
-    i > 0 && in_shape(tokens, i) && size(tokens.get(i - 1)) && size(tokens.get(i + 1))
+    let around = i > 0 && size(tokens.get(i - 1), ")") && size(tokens.get(i + 1), "(");
+    around && in_shape(tokens, i)
 }
 
 /// Whether `sum_` before an index is a sum's head in ASCII, and no name: before one letter, in braces

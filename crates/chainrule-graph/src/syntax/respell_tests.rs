@@ -93,10 +93,8 @@ fn an_index_behind_a_transpose_stays_one() {
 
 #[test]
 fn x_is_a_sign_in_shapes_and_a_name_in_equations() {
-    let text =
-        "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H x D}, V in H x D\n";
-    let unicode =
-        "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H × D}, V in H × D\n";
+    let text = "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H x D}, V in H x D\np : (x)\nq : (H) x (D)\n";
+    let unicode = "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H × D}, V in H × D\np : (x)\nq : (H) × (D)\n";
     assert_eq!(to(text, Spelling::Unicode), unicode);
 }
 
