@@ -474,17 +474,19 @@ fn sum_before(tokens: &[Token], i: usize) -> bool {
 /// Whether what stands before is itself a power: of `2^x^2` the sign `^` takes x first, of `2^x²`
 /// the raised digit takes all.
 fn powered_before(tokens: &[Token], i: usize) -> bool {
-    let mut depth = 0_usize;
+    let (mut depth, mut barred) = (0_usize, false);
     for at in (0..i).rev() {
         let token = &tokens[at];
         let part = matches!(token.tok, Tok::Name(_) | Tok::Number(..) | Tok::Power(_));
         let glued = at + 1 == i || token.span.end == tokens[at + 1].span.start;
+        let outside = depth == 0 && !barred;
         match &token.tok {
-            Tok::Sym("^") if depth == 0 => return true,
-            _ if depth == 0 && !glued => return false,
+            Tok::Sym("^") if outside => return true,
+            _ if outside && !glued => return false,
+            Tok::Sym("‖" | "|") if depth == 0 => barred = !barred,
             Tok::Sym(")" | "]" | "}") => depth += 1,
             Tok::Sym("(" | "[" | "{") if depth > 0 => depth -= 1,
-            _ if depth > 0 || part || token.is("-") || token.is("ᵀ") => {}
+            _ if !outside || part || token.is("-") || token.is("ᵀ") => {}
             _ => return false,
         }
     }

@@ -107,6 +107,13 @@ fn a_sum_over_a_word_in_braces_stays_one() {
 }
 
 #[test]
+fn a_power_of_a_norm_in_an_exponent_keeps_its_sign() {
+    let text = "z = W^‖w‖² w\ny = 2^|x|² + ‖w‖ x²\n";
+    assert_eq!(to(text, Spelling::Ascii), "z = W^||w||² w\ny = 2^|x|² + ||w|| x^2\n");
+    round_trip(text);
+}
+
+#[test]
 fn a_shape_goes_on_behind_the_end_of_its_line() {
     let text = "W : H× # by\nD\n";
     assert_eq!(to(text, Spelling::Ascii), "W : H* # by\nD\n");
