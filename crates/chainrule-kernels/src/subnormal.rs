@@ -46,15 +46,17 @@ mod register {
         let mut mode: Mode = 0;
         // SAFETY: writes the four bytes of `mode`.
         unsafe {
-            asm!("stmxcsr [{}]", in(reg) &raw mut mode, options(nostack, preserves_flags))
-        };
+            asm!("stmxcsr [{}]", in(reg) &raw mut mode, options(nostack, preserves_flags));
+        }
         mode
     }
 
     pub(super) fn set(mode: Mode) {
         // SAFETY: reads the four bytes of `mode`, which `get` gave or which is FLUSHED: no bit
         // that the processor refuses.
-        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack)) };
+        unsafe {
+            asm!("ldmxcsr [{}]", in(reg) &raw const mode, options(nostack));
+        }
     }
 }
 
@@ -70,13 +72,17 @@ mod register {
     pub(super) fn get() -> Mode {
         let mode: Mode;
         // SAFETY: reads a register that every thread has.
-        unsafe { asm!("mrs {}, fpcr", out(reg) mode, options(nostack)) };
+        unsafe {
+            asm!("mrs {}, fpcr", out(reg) mode, options(nostack));
+        }
         mode
     }
 
     pub(super) fn set(mode: Mode) {
         // SAFETY: a mode that `get` gave, or FLUSHED.
-        unsafe { asm!("msr fpcr, {}", in(reg) mode, options(nostack)) };
+        unsafe {
+            asm!("msr fpcr, {}", in(reg) mode, options(nostack));
+        }
     }
 }
 

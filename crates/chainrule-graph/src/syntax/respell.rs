@@ -214,7 +214,8 @@ impl<'a> Writer<'a> {
 
     /// Adds a word, apart from the one before where they would become one.
     fn put(&mut self, word: &str, tok: &Tok) {
-        let letter = |c: char| c.is_alphanumeric() || c == '_';
+        let letter =
+            |c: char| c.is_alphanumeric() || super::names::is_letter(c) || c == '_';
         let (a, b) = (self.out.chars().next_back(), word.chars().next());
         let command = self.out.rfind('\\').is_some_and(|i| {
             i + 1 < self.out.len()

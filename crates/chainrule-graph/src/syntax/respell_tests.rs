@@ -107,6 +107,13 @@ fn a_sum_over_a_word_in_braces_stays_one() {
 }
 
 #[test]
+fn a_word_behind_a_sign_that_is_a_name_stays_apart() {
+    let text = "L = ∂∑_i y_i\n";
+    to(&to(text, Spelling::Ascii), Spelling::Unicode);
+    to(&to(text, Spelling::Latex), Spelling::Unicode);
+}
+
+#[test]
 fn a_shape_goes_on_behind_the_end_of_its_line() {
     let text = "W : H× # by\nD\n";
     assert_eq!(to(text, Spelling::Ascii), "W : H* # by\nD\n");
