@@ -44,6 +44,12 @@ const MINUS: u8 = 7;
 const POSTFIX: u8 = 8;
 const ATOM: u8 = 9;
 
+/// A literal as it was written, where only its minus is beyond ASCII: `2e−5` is `2e-5`.
+pub(super) fn ascii_number(text: &str) -> Option<String> {
+    let plain = text.replace(['−', '–'], "-");
+    (!plain.is_empty() && plain.is_ascii()).then_some(plain)
+}
+
 struct Printer {
     out: String,
     style: Style,
@@ -146,9 +152,11 @@ impl Printer {
     }
 
     fn number(&mut self, value: f64, text: &str) {
-        let plain = self.style == Style::Unicode || text.is_ascii();
-        if plain && !text.is_empty() {
+        if self.style == Style::Unicode && !text.is_empty() {
             return self.text(text);
+        }
+        if let Some(text) = ascii_number(text) {
+            return self.text(&text);
         }
         let small = value != 0.0 && !(1e-5..1e16).contains(&value.abs());
         let text = if small { format!("{value:e}") } else { format!("{value}") };

@@ -13,7 +13,7 @@ use super::latex;
 use super::lexer::lex;
 use super::names::{RESERVED, WORDS, canonical};
 use super::parse;
-use super::print::{Style, print_file};
+use super::print::{Style, ascii_number, print_file};
 use super::regroup::regrouped;
 use super::token::{Line, Tok, Token};
 
@@ -286,10 +286,7 @@ impl<'a> Writer<'a> {
                 None if text.is_ascii() => text.to_owned(),
                 None => format!("{value}"),
             },
-            Spelling::Ascii if !text.is_ascii() => match text.contains(['e', 'E']) {
-                true => text.replace(['−', '–'], "-"),
-                false => format!("{value}"),
-            },
+            Spelling::Ascii => ascii_number(text).unwrap_or_else(|| format!("{value}")),
             _ => text.to_owned(),
         }
     }
