@@ -216,9 +216,13 @@ fn respells(text: &str, known: &dyn Fn(&str) -> bool) {
     }
 }
 
-/// What was read without a finding is printed without a loss; a bracket more changes nothing.
+/// What was read without a finding is printed without a loss; a bracket more changes nothing, nor does
+/// another sign for the minus of a number.
 fn reads_back(file: &File, known: &dyn Fn(&str) -> bool) {
-    let told = |text: &str| text.replace('½', "0.5").replace(['(', ')'], "");
+    let told = |text: &str| {
+        let text = text.replace('½', "0.5").replace(['(', ')'], "");
+        text.replace(['−', '–'], "-")
+    };
     let unicode = told(&print_file(file, Style::Unicode));
     for style in [Style::Unicode, Style::Ascii] {
         let text = print_file(file, style);

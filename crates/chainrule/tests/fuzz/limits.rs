@@ -44,6 +44,23 @@ fn a_gzip_bomb_is_refused_at_the_limit() {
 }
 
 #[test]
+fn sizes_that_no_check_can_make_up_are_refused_unless_they_have_names() {
+    let file = |size: &str, more: &str| {
+        let text = format!(
+            "input x : D\ntarget y : 1\nparam w : {size}×D = 0\n{more}L = (‖w x‖² − y)²\nminimize mean(L)\n"
+        );
+        chainrule::Model::parse(&text)
+    };
+    let mut refused = None;
+    let peak = super::meter::peak(|| refused = file("900000000", "").err());
+    let Some(Error::Diagnostics(found)) = refused else { panic!("{refused:?}") };
+    assert!(found[0].message.contains("numbers in all values together"), "{found:?}");
+    assert!(peak < 1 << 20, "{peak} bytes");
+    let named = file("H", "where H = 900000000\n");
+    assert!(named.is_ok(), "{:?}", named.err());
+}
+
+#[test]
 fn an_archive_whose_entries_share_their_bytes_is_refused() {
     let zeros = vec![0; 4 << 20];
     let array = npy("<f8", "False", "(524288,)", &zeros);
