@@ -56,9 +56,8 @@ impl<T: Real> BatchRows<T> for Handed<'_, T> {
 
 impl Trained {
     /// The network planned for at most `rows` rows at a time, fewer where that many inputs would not
-    /// stay in the caches. `T` is the number type of the
-    /// outputs; with that of the training (`f32` by default) they have the bits of
-    /// [`Trained::predict`].
+    /// stay in the caches. `T` is the number type of the outputs; with that of the training (`f32`
+    /// by default) they have the bits of [`Trained::predict`].
     ///
     /// # Errors
     /// [`Error::Usage`] if `rows` is 0, or the file says no output.
