@@ -265,7 +265,9 @@ impl<'a> Linear<'a> {
                 let m = self.matrix(args[0])?;
                 Some(m.map(|m| self.add(Op::Unary(Unary::Neg), &[m])))
             }
-            Op::Binary(b @ (Binary::Add | Binary::Sub)) => self.sum(b, args[0], args[1]),
+            Op::Binary(b @ (Binary::Add | Binary::Sub)) => {
+                self.sum(b, n, [args[0], args[1]])
+            }
             Op::Binary(Binary::Mul) if self.dep(args[0]) && self.dep(args[1]) => None,
             Op::Binary(Binary::Mul) if self.dep(args[0]) => self.times(args[1], args[0]),
             Op::Binary(Binary::Mul) => self.times(args[0], args[1]),
@@ -281,7 +283,7 @@ impl<'a> Linear<'a> {
                 let ones = self.g.fill(1.0, shape);
                 Some(Some(self.multiply(ones, row)))
             }
-            Op::Select => self.select(&args),
+            Op::Select => self.select(n, &args),
             Op::Slice(b) => {
                 let m = self.matrix(args[0])??;
                 let cols = self.g[m].shape.cols.clone();
@@ -299,8 +301,19 @@ impl<'a> Linear<'a> {
         }
     }
 
-    fn sum(&mut self, b: Binary, x: NodeId, y: NodeId) -> Option<Option<NodeId>> {
-        let (mx, my) = (self.matrix(x)?, self.matrix(y)?);
+    /// M of an operand of `n`: a scalar beside a column is repeated, and so is its row.
+    fn operand(&mut self, x: NodeId, n: NodeId) -> Option<Option<NodeId>> {
+        let Some(m) = self.matrix(x)? else { return Some(None) };
+        let shape = self.g[n].shape.clone();
+        if !self.g[x].shape.is_scalar() || shape.is_scalar() {
+            return Some(Some(m));
+        }
+        let ones = self.g.fill(1.0, shape);
+        Some(Some(self.multiply(ones, m)))
+    }
+
+    fn sum(&mut self, b: Binary, n: NodeId, of: [NodeId; 2]) -> Option<Option<NodeId>> {
+        let (mx, my) = (self.operand(of[0], n)?, self.operand(of[1], n)?);
         Some(match (mx, my) {
             (Some(p), Some(q)) => Some(self.g.binary(b, p, q)),
             (Some(p), None) => Some(p),
@@ -375,11 +388,11 @@ impl<'a> Linear<'a> {
         Some(Some(self.multiply(ones, m)))
     }
 
-    fn select(&mut self, args: &[NodeId]) -> Option<Option<NodeId>> {
+    fn select(&mut self, n: NodeId, args: &[NodeId]) -> Option<Option<NodeId>> {
         let (one, zero) = (self.g.number(1.0), self.g.number(0.0));
         let mut out: Option<NodeId> = None;
         for (x, pick) in [(args[1], [one, zero]), (args[2], [zero, one])] {
-            let Some(m) = self.matrix(x)? else { continue };
+            let Some(m) = self.operand(x, n)? else { continue };
             let gate = self.add(Op::Select, &[args[0], pick[0], pick[1]]);
             let part = match self.g[gate].shape.is_scalar() {
                 true => self.g.binary(Binary::Mul, gate, m),

@@ -31,6 +31,7 @@ mod apply;
 mod arena;
 #[cfg(test)]
 mod bits;
+mod fed;
 mod fused;
 mod joint;
 mod lanes;
@@ -61,6 +62,7 @@ mod tile;
 mod values;
 
 pub use arena::Slot;
+pub use fed::Fed;
 pub use fused::Pass;
 pub use joint::Joint;
 pub use matmul::Gemm;

@@ -100,6 +100,9 @@ const FAR: usize = 512;
 /// A product, turned so that vectors lie along n.
 struct Run<T> {
     base: Base<T>,
+    /// The first elements of A and of B.
+    a: *const T,
+    b: *const T,
     g: Gemm,
     /// Room for packed rows of A, for packed panels of B, and for a tile of C.
     rooms: [*mut T; 3],
@@ -151,16 +154,8 @@ impl<T: Forms> Part<T> for Gemm {
     }
 
     unsafe fn run(&self, base: Base<T>, isa: Isa, _: &Inputs<'_, T>) {
-        let g = self.turned();
-        let [a, b, c] = room(&g);
-        scratch::with((a + b + c) * size_of::<T>(), |memory| {
-            let start: *mut T = memory.cast();
-            // SAFETY: the rooms lie one after the other; the caller's condition.
-            unsafe {
-                let rooms = [start, start.add(a), start.add(a + b)];
-                T::dispatch(isa, &Run { base, g, rooms });
-            }
-        });
+        // SAFETY: the caller's condition.
+        unsafe { self.run_on(base, base.at(self.a).cast_const(), isa) }
     }
 }
 
@@ -173,15 +168,37 @@ fn room(g: &Gemm) -> [usize; 3] {
 }
 
 impl Gemm {
-    /// The same product, or that of the transposes, so that C's rows are contiguous if
-    /// either way makes them so, unless they are so short that vectors would be empty.
-    fn turned(&self) -> Gemm {
+    /// Does it with an A that lies anywhere, its strides those said.
+    ///
+    /// # Safety
+    /// As [`Part::run`], with A's elements at `a`, which nobody writes.
+    pub(crate) unsafe fn run_on<T: Forms>(&self, base: Base<T>, a: *const T, isa: Isa) {
+        // SAFETY: B lies in the arena.
+        let b = unsafe { base.at(self.b).cast_const() };
+        let (g, a, b) =
+            if self.stays() { (*self, a, b) } else { (self.transposed(), b, a) };
+        let rooms = room(&g);
+        scratch::with(rooms.iter().sum::<usize>() * size_of::<T>(), |memory| {
+            let start: *mut T = memory.cast();
+            // SAFETY: the rooms lie one after the other; the caller's condition.
+            unsafe {
+                let second = start.add(rooms[0]);
+                let rooms = [start, second, second.add(rooms[1])];
+                T::dispatch(isa, &Run { base, a, b, g, rooms });
+            }
+        });
+    }
+
+    /// Whether it is computed as it stands, not as the product of the transposes: so that C's rows
+    /// are contiguous if either way makes them so, unless they are so short that vectors would be
+    /// empty.
+    fn stays(&self) -> bool {
         let slim = self.n <= SLIM && self.m >= TALL;
-        let stay =
-            self.m == 1 || self.n != 1 && !slim && (self.c_cs == 1 || self.c_rs != 1);
-        if stay {
-            return *self;
-        }
+        self.m == 1 || self.n != 1 && !slim && (self.c_cs == 1 || self.c_rs != 1)
+    }
+
+    /// The product of the transposes, Cᵀ = α·Bᵀ·Aᵀ: the same numbers in the same places.
+    pub(crate) fn transposed(&self) -> Gemm {
         Gemm {
             m: self.n,
             n: self.m,
@@ -276,8 +293,8 @@ impl<T: Forms> Run<T> {
         let pack = clash && cols.div_ceil(width) >= PACK_A;
         // SAFETY: all elements named exist; rooms are large enough.
         unsafe {
-            let a = self.base.at(g.a + row * g.a_rs + k * g.a_cs);
-            let a = Operand { start: a.cast_const(), rs: g.a_rs, cs: g.a_cs };
+            let a = self.a.add(row * g.a_rs + k * g.a_cs);
+            let a = Operand { start: a, rs: g.a_rs, cs: g.a_cs };
             if pack {
                 pack_rows::<V>(a, (rows, height), depth, a_room);
             }
@@ -323,7 +340,7 @@ impl<T: Forms> Run<T> {
         let far = g.b_rs * size_of::<T>() >= FAR && tiles >= PACK_B;
         // SAFETY: all elements named exist; the room is large enough.
         unsafe {
-            let b = self.base.at(g.b + k * g.b_rs + col * g.b_cs).cast_const();
+            let b = self.b.add(k * g.b_rs + col * g.b_cs);
             let whole = V::FREE_PARTS || cols == vectors * V::LANES;
             if g.b_cs == 1 && !far && whole {
                 return (b, g.b_rs);
@@ -358,6 +375,7 @@ impl<T: Forms> Run<T> {
         unsafe {
             let c = self.base.at(g.c + row * g.c_rs + col * g.c_cs);
             let last = V::part(cols - (vectors - 1) * V::LANES);
+            let last = (last, cols == vectors * V::LANES);
             let alpha = T::of(g.alpha);
             let add = g.accumulate || k > 0;
             let tile =

@@ -16,6 +16,7 @@
 //! [`run`].
 
 use crate::arena::{Base, Touched};
+use crate::fed::Fed;
 use crate::fused::Pass;
 use crate::joint::Joint;
 use crate::matmul::Gemm;
@@ -127,6 +128,8 @@ calls! {
     Gemm(Gemm),
     /// An elementwise program.
     Pass(Pass<T>),
+    /// A product of rows from outside.
+    Fed(Fed),
     /// A product and the elementwise program that uses it up.
     Joint(Joint<T>),
     /// Sums or maxima.
@@ -236,6 +239,7 @@ impl<T: Forms> Sequence<T> {
         limits.dedup();
         let gather = |call: &Call<T>| match call {
             Call::Gather(gather) => Some(*gather),
+            Call::Fed(fed) => Some(fed.gather),
             _ => None,
         };
         Sequence {

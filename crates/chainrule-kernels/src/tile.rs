@@ -35,20 +35,26 @@ pub(crate) fn widest<V: Vector>(height: usize) -> usize {
 ///
 /// # Safety
 /// A holds height × depth; B depth × vectors, the last as far as `last` where parts are
-/// free and whole where not; C the tile.
+/// free and it is not `whole`; C the tile.
 #[inline(always)]
 pub(crate) unsafe fn run_tile<V: Vector>(
     t: &Tile<V::E>,
-    last: V::Part,
+    (last, whole): (V::Part, bool),
     height: usize,
     vectors: usize,
 ) {
+    // A load of a part takes a place among the multiply-adds.
+    let whole = whole || !V::FREE_PARTS;
     macro_rules! shapes {
         ($(($h:literal, $n:literal))*) => {
             match (height, vectors) {
-                $(($h, $n) if $h <= V::TILE => {
+                $(($h, $n) if $h <= V::TILE && whole => {
                     // SAFETY: this function's condition.
-                    unsafe { tile::<V, $h, $n>(t, last) }
+                    unsafe { tile::<V, $h, $n, true>(t, last) }
+                })*
+                $(($h, $n) if $h <= V::TILE && V::FREE_PARTS => {
+                    // SAFETY: this function's condition.
+                    unsafe { tile::<V, $h, $n, false>(t, last) }
                 })*
                 _ => unreachable!("no tile of {height} × {vectors}"),
             }
@@ -69,7 +75,10 @@ pub(crate) unsafe fn run_tile<V: Vector>(
     reason = "plain indices unroll; the same one indexes memory"
 )]
 #[inline(always)]
-unsafe fn tile<V: Vector, const H: usize, const N: usize>(t: &Tile<V::E>, last: V::Part) {
+unsafe fn tile<V: Vector, const H: usize, const N: usize, const WHOLE: bool>(
+    t: &Tile<V::E>,
+    last: V::Part,
+) {
     let mut sums = [[V::c(0.0); N]; H];
     let (mut a, mut b) = (t.a, t.b);
     // SAFETY: terms below depth; the last vector only as far as `last`.
@@ -80,8 +89,7 @@ unsafe fn tile<V: Vector, const H: usize, const N: usize>(t: &Tile<V::E>, last: 
                 row[j] = V::load(b.add(j * V::LANES));
             }
             let end = b.add((N - 1) * V::LANES);
-            row[N - 1] =
-                if V::FREE_PARTS { V::load_part(end, last) } else { V::load(end) };
+            row[N - 1] = if WHOLE { V::load(end) } else { V::load_part(end, last) };
             for i in 0..H {
                 let x = V::splat(*a.add(i * t.a_rs));
                 for j in 0..N {

@@ -22,6 +22,7 @@ impl Parser<'_> {
             Tok::Sym("∑") => self.plain_sum(token.span),
             Tok::Sym("∑_") => self.indexed_sum(),
             Tok::Sym("\\frac") => self.fraction(),
+            Tok::Sym("{") if self.calls_in_braces() => self.call_in_braces(),
             Tok::Sym("{") => return self.braces(),
             Tok::Sym("cases{") => self.cases_environment(),
             _ => return self.missing(),
@@ -58,8 +59,7 @@ impl Parser<'_> {
             return self.indicator();
         }
         let primes = self.primes();
-        let function = !self.locals.contains(&name.key)
-            && (self.scope.is_function(&name.key) || self.is_setting_call(&name.key));
+        let function = self.is_function(&name.key) || self.is_setting_call(&name.key);
         if primes > 0 && !(function && self.is("(")) {
             self.prime_on_value(&name, function);
             return ExprKind::Name(name);
@@ -75,6 +75,24 @@ impl Parser<'_> {
             return ExprKind::Call { func: name, primes, args };
         }
         self.call_without_brackets(name, token)
+    }
+
+    fn is_function(&self, key: &str) -> bool {
+        !self.locals.iter().any(|l| l == key) && self.scope.is_function(key)
+    }
+
+    /// `{softmax}(z)`: braces of LaTeX leave no trace, so this is a call as well.
+    fn calls_in_braces(&self) -> bool {
+        let is = |by: usize, sym: &str| self.ahead(by).is_some_and(|t| t.is(sym));
+        let name = self.ahead(1).and_then(Token::ident);
+        name.is_some_and(|n| self.is_function(&n.key)) && is(2, "}") && is(3, "(")
+    }
+
+    fn call_in_braces(&mut self) -> ExprKind {
+        self.at += 1;
+        let Some(func) = self.name("a name") else { return ExprKind::Error };
+        self.at += 1;
+        ExprKind::Call { func, primes: 0, args: self.arguments() }
     }
 
     fn is_setting_call(&self, key: &str) -> bool {
@@ -185,8 +203,8 @@ impl Parser<'_> {
     /// `log ŷ q` and `log ŷ²` can be read in two ways.
     fn single_name_only(&mut self, func: &Name, arg: Span) {
         let Some(next) = self.peek().filter(|_| !self.broken) else { return };
-        let power =
-            next.is("^") && !self.transposes() || matches!(next.tok, Tok::Power(_));
+        let power = next.is("^") && self.transpose_mark(1).is_none()
+            || matches!(next.tok, Tok::Power(_));
         if !power && !self.starts_atom(next) || next.is("[") && !next.space {
             return;
         }
@@ -214,10 +232,6 @@ impl Parser<'_> {
                 .fix(format!("`{one}`"), vec![open.clone(), insert(arg.end, ")")])
                 .fix(format!("`{many}`"), vec![open, insert(end, ")")]),
         );
-    }
-
-    fn transposes(&self) -> bool {
-        self.ahead(1).is_some_and(|t| t.is("ᵀ") || t.is_word("T"))
     }
 
     /// `(a, β = 2)`.

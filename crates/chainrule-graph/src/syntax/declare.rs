@@ -154,9 +154,11 @@ impl Parser<'_> {
         self.glued_size().is_some()
     }
 
-    /// The number of `x28` in `28x28`.
+    /// The number of `x28` in `28x28`, `(D)x28`.
     fn glued_size(&self) -> Option<(usize, Span)> {
-        let token = self.peek().filter(|t| !t.space && self.at > 0)?;
+        let before = self.at.checked_sub(1).map(|at| &self.tokens[at])?;
+        let size = matches!(before.tok, Tok::Number(..)) || before.is(")");
+        let token = self.peek().filter(|t| !t.space && size)?;
         let digits = token.word()?.strip_prefix('x')?;
         let span = Span { start: token.span.start + 1, end: token.span.end };
         digits.parse().ok().map(|size| (size, span))

@@ -180,7 +180,7 @@ impl Expander<'_> {
         let joined = |t: &Token| t.is("=") || t.is("∈") || t.is_word("in");
         let dots = outside_brackets(tokens, |t| t.is(".."));
         let (Some(name), true, [dots]) = (
-            tokens.get(1).and_then(Token::word),
+            tokens.get(1).and_then(Token::variable),
             tokens.get(2).is_some_and(joined),
             &dots[..],
         ) else {
@@ -349,7 +349,7 @@ fn mentions(token: &Token, variable: &str) -> bool {
 }
 
 fn replace(token: &mut Token, variable: &str, value: i64) {
-    if token.is_word(variable) {
+    if token.variable() == Some(variable) {
         token.tok = Tok::Number(value as f64, value.to_string());
         return;
     }

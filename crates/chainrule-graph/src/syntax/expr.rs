@@ -321,17 +321,23 @@ impl Parser<'_> {
         self.slip(diagnostic.fix("write the transpose as `ᵀ` (or `^T`)", vec![edit]));
     }
 
-    /// What stands after `^`: `T` is a transpose, anything else a power.
+    /// What stands behind `^`: `T` is a transpose, anything else a power.
     fn raised(&mut self, base: Expr) -> ExprKind {
-        let braced = self.is("{");
-        let mark = self.ahead(usize::from(braced));
-        let transposed = mark.is_some_and(|t| t.is("ᵀ") || t.is_word("T"));
-        if transposed && (!braced || self.ahead(2).is_some_and(|t| t.is("}"))) {
-            self.at += if braced { 3 } else { 1 };
+        if let Some(length) = self.transpose_mark(0) {
+            self.at += length;
             return ExprKind::Transpose(Box::new(base));
         }
         let exponent = self.exponent();
         binary(BinaryOp::Pow, base, exponent)
+    }
+
+    /// The length of `T`, `ᵀ`, `{T}` that many words ahead.
+    pub(crate) fn transpose_mark(&self, by: usize) -> Option<usize> {
+        let braced = self.ahead(by).is_some_and(|t| t.is("{"));
+        let mark = self.ahead(by + usize::from(braced))?;
+        let closed = !braced || self.ahead(by + 2).is_some_and(|t| t.is("}"));
+        let found = closed && (mark.is("ᵀ") || mark.is_word("T"));
+        found.then_some(if braced { 3 } else { 1 })
     }
 
     /// A power groups to the right and takes one atom: `e^-x y` is (e^(−x)) y.
@@ -357,9 +363,11 @@ impl Parser<'_> {
             let all = atom.span.to(self.here());
             self.two_readings(hat.to(all), atom.span, all);
         }
-        if !self.eat("^") {
+        // Of `W^2^T` the whole power is transposed, as of `W²ᵀ`.
+        if !self.is("^") || self.transpose_mark(1).is_some() {
             return atom;
         }
+        self.at += 1;
         let upper = self.guarded(Self::exponent);
         Expr { kind: binary(BinaryOp::Pow, atom, upper), span: self.since(start) }
     }

@@ -432,12 +432,12 @@ fn number(rest: &str) -> Option<(f64, usize)> {
     text.parse().ok().map(|value| (value, at))
 }
 
-/// `1 \cdot 10^{-4}` as `1e-4`; anything else as it is.
+/// `1 \cdot 10^{-4}` and `1E-4` as `1e-4`; anything else as it is.
 fn plain_number(text: &str) -> String {
     let end = text.find([' ', '\\']).unwrap_or(text.len());
     match power_of_ten(&text[end..]) {
         Some((power, _)) => format!("{}e{power}", &text[..end]),
-        None => text.to_string(),
+        None => text.replace('E', "e").replace("e+", "e"),
     }
 }
 

@@ -1,16 +1,21 @@
 //! Groups of LaTeX (`\frac{a}{b}`, `{…}`, cases, elements) as brackets and words of the language.
 //!
-//! In: the tokens of a line. Out: for each token of a group the text that stands for it in Unicode
+//! In: the tokens of a line, the last one of the line before, which names are functions. Out: for each token of a group the text that stands for it in Unicode
 //! and ASCII, `None` for all others.
 
 use super::token::{Tok, Token};
 
-/// The text for each token that belongs to a group.
-pub(super) fn regrouped(tokens: &[Token]) -> Vec<Option<String>> {
+/// The text for each token that belongs to a group. `previous` ends the line before, which may go on
+/// here.
+pub(super) fn regrouped(
+    tokens: &[Token],
+    previous: Option<&Token>,
+    function: &dyn Fn(&str) -> bool,
+) -> Vec<Option<String>> {
     let mut out: Vec<Option<String>> = vec![None; tokens.len()];
     let pairs = pairs(tokens);
     for (open, close) in &pairs {
-        group(tokens, &pairs, (*open, *close), &mut out);
+        group((tokens, previous), &pairs, (*open, *close), function, &mut out);
     }
     for i in 0..tokens.len() {
         if tokens[i].is("cases{") {
@@ -36,17 +41,18 @@ fn pairs(tokens: &[Token]) -> Vec<(usize, usize)> {
 }
 
 fn group(
-    tokens: &[Token],
+    (tokens, previous): (&[Token], Option<&Token>),
     pairs: &[(usize, usize)],
     (open, close): (usize, usize),
+    function: &dyn Fn(&str) -> bool,
     out: &mut [Option<String>],
 ) {
     let simple = is_simple(&tokens[open + 1..close]);
-    let before = open.checked_sub(1).map(|i| &tokens[i]);
+    let before = open.checked_sub(1).map(|i| &tokens[i]).or(previous);
     let is = |sym: &str| before.is_some_and(|t| t.is(sym));
     let numerator = pairs.iter().find(|p| p.1 + 1 == open && is_frac(tokens, p.0));
     let mut put = |i: usize, text: &str| out[i] = Some(text.to_owned());
-    if is("\\frac") {
+    if is("\\frac") && open > 0 {
         put(open - 1, "(");
         put(open, if simple { "" } else { "(" });
         put(close, if simple { " / " } else { ") / " });
@@ -57,16 +63,25 @@ fn group(
         put(close, if simple { ")" } else { "))" });
         return;
     }
-    let set = open
-        .checked_sub(2)
-        .is_some_and(|i| tokens[i].is_word("ℝ") || tokens[i].is_word("R"));
-    if is("∑_") || set && is("^") {
+    let letter = |t: &Token| t.is_word("ℝ") || t.is_word("R");
+    let set = |i: usize| {
+        letter(&tokens[i]) || pairs.iter().any(|p| p.1 == i && is_set(tokens, *p))
+    };
+    let of_set = is("^") && open.checked_sub(2).is_some_and(set);
+    if is("∑_") || of_set || is_set(tokens, (open, close)) {
         return;
     }
+    // What would become one with the word before it: an index; the argument of a function.
+    let next = tokens.get(close + 1);
+    let follows = |sym: &str| next.is_some_and(|t| t.is(sym));
+    let indexed = next.is_some_and(|t| !t.space) && (follows("[") || follows("_"));
+    let named = tokens[open + 1].ident().is_some_and(|n| function(&n.key));
     if is("_") {
         // An element, unless it is the kind of a norm.
         let base = open.checked_sub(2).map(|i| &tokens[i]);
-        if base.is_some_and(|t| t.is("}") || t.is(")") || t.is("]")) {
+        if base
+            .is_some_and(|t| t.is("}") || t.is(")") || t.is("]") || t.ident().is_some())
+        {
             put(open - 1, "");
             put(open, "[");
             put(close, "]");
@@ -82,13 +97,22 @@ fn group(
         {
             return;
         }
-        put(open, if simple { "" } else { "(" });
-        put(close, if simple { "" } else { ")" });
+        let bare = simple && !indexed && !named;
+        put(open, if bare { "" } else { "(" });
+        put(close, if bare { "" } else { ")" });
         return;
     }
-    let bare = close == open + 2 && simple && !is("√");
+    let apart = indexed || named && !follows("(");
+    let bare = close == open + 2 && simple && !is("√") && !apart;
     put(open, if bare { "" } else { "(" });
     put(close, if bare { "" } else { ")" });
+}
+
+/// `{0, 1}` of `y ∈ {0, 1}^K`.
+fn is_set(tokens: &[Token], (open, close): (usize, usize)) -> bool {
+    let shape = |t: &Token| t.is(":") || t.is("∈") || t.is_word("in");
+    let raised = tokens.get(close + 1).is_some_and(|t| t.is("^"));
+    raised && open > 0 && shape(&tokens[open - 1])
 }
 
 fn is_frac(tokens: &[Token], open: usize) -> bool {

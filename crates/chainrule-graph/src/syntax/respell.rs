@@ -5,9 +5,12 @@
 //! the new text reads as the same tree, which is looked at before it is given out. Deliberately
 //! absent: any other layout than the author's.
 
-use crate::diag::{Code, Diagnostic, Severity, Span};
+use std::collections::BTreeSet;
 
-use super::ast::{Expr, ExprKind, File, StatementKind};
+use crate::diag::{Code, Diagnostic, Severity, Span};
+use crate::lower::is_builtin;
+
+use super::ast::{Expr, ExprKind, File, Statement, StatementKind};
 use super::greek::ascii;
 use super::latex;
 use super::lexer::lex;
@@ -46,12 +49,26 @@ pub fn respell(
         return Err(wrong);
     }
     let (lines, _) = lex(text);
-    let out = Writer::new(text, shipped, spelling).all(&lines);
+    let own: BTreeSet<&str> =
+        before.file.statements.iter().filter_map(function).collect();
+    let known = |name: &str| shipped(name) || is_builtin(name) || own.contains(name);
+    let out = Writer::new(text, &known, spelling).all(&lines);
     let after = parse(&out, shipped, &[]);
     let wrong = errors(after.diagnostics);
-    match wrong.is_empty() && same(&before.file, &after.file) {
-        true => Ok(out),
-        false => Err(vec![changed(&before.file, &after.file)]),
+    match wrong.first() {
+        Some(d) => {
+            Err(vec![mistaken(&format!("the new spelling is an error: {}", d.message))])
+        }
+        None if same(&before.file, &after.file) => Ok(out),
+        None => Err(vec![changed(&before.file, &after.file)]),
+    }
+}
+
+/// The name of the function that a statement defines.
+fn function(s: &Statement) -> Option<&str> {
+    match &s.kind {
+        StatementKind::Function(f) => Some(&f.name.key),
+        _ => None,
     }
 }
 
@@ -112,7 +129,11 @@ fn changed(a: &File, b: &File) -> Diagnostic {
     let pair = |i: usize| (x.get(i).unwrap_or(&none), y.get(i).unwrap_or(&none));
     let differ = lines.map(pair).find(|(p, q)| p != q);
     let said = differ.map_or_else(String::new, |(p, q)| format!(": `{p}` and `{q}`"));
-    let text = format!("chainrule is wrong here: the new spelling reads otherwise{said}");
+    mistaken(&format!("the new spelling reads otherwise{said}"))
+}
+
+fn mistaken(what: &str) -> Diagnostic {
+    let text = format!("chainrule is wrong here: {what}");
     Diagnostic::error(Code::M3, Span::default(), text)
         .hint("this is a mistake in chainrule, not in the file: please report it")
 }
@@ -120,20 +141,17 @@ fn changed(a: &File, b: &File) -> Diagnostic {
 struct Writer<'a> {
     text: &'a str,
     spelling: Spelling,
-    shipped: &'a dyn Fn(&str) -> bool,
+    /// Whether a name is a function's.
+    known: &'a dyn Fn(&str) -> bool,
     out: String,
-    /// What was written last, for what must not touch it.
-    last: Last,
+    /// Where the last words begin that nothing stands between.
+    run: Vec<usize>,
+    /// The last word of the line before, which may go on.
+    previous: Option<&'a Token>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Last {
-    Number,
-    Name,
-    /// A power in ASCII, whose number would go on.
-    Power,
-    Other,
-}
+/// So many words decide how the next one reads.
+const RUN: usize = 4;
 
 /// A word in its new spelling, and how many tokens it stands for.
 struct Word {
@@ -142,17 +160,24 @@ struct Word {
 }
 
 impl<'a> Writer<'a> {
-    fn new(text: &'a str, shipped: &'a dyn Fn(&str) -> bool, spelling: Spelling) -> Self {
-        Self { text, spelling, shipped, out: String::new(), last: Last::Other }
+    fn new(text: &'a str, known: &'a dyn Fn(&str) -> bool, spelling: Spelling) -> Self {
+        Self {
+            text,
+            spelling,
+            known,
+            out: String::new(),
+            run: Vec::new(),
+            previous: None,
+        }
     }
 
-    fn all(mut self, lines: &[Line]) -> String {
+    fn all(mut self, lines: &'a [Line]) -> String {
         let mut at = 0;
         for line in lines {
             let tokens = &line.tokens;
             let groups = match self.spelling {
                 Spelling::Latex => vec![None; tokens.len()],
-                _ => regrouped(tokens),
+                _ => regrouped(tokens, self.previous, self.known),
             };
             let mut i = 0;
             while i < tokens.len() {
@@ -165,10 +190,11 @@ impl<'a> Writer<'a> {
                         groups.get(i + 1).is_some_and(Option::is_some),
                     ),
                 };
-                self.put(&word.text, &tokens[i].tok);
+                self.put(&word.text);
                 at = tokens[i + word.tokens - 1].span.end as usize;
                 i += word.tokens;
             }
+            self.previous = tokens.last();
         }
         let rest = &self.text[at..];
         match self.spelling {
@@ -182,8 +208,7 @@ impl<'a> Writer<'a> {
     fn gap(&mut self, at: usize, token: &Token, i: usize, aligned: bool) {
         let gap = self.text.get(at..token.span.start as usize).unwrap_or("");
         if self.spelling == Spelling::Latex || matches!(token.tok, Tok::Raw(..)) {
-            self.last = if gap.is_empty() { self.last } else { Last::Other };
-            return self.out.push_str(gap);
+            return self.between(gap);
         }
         let mut plain = arranged(gap);
         if i == 0 && aligned {
@@ -194,7 +219,7 @@ impl<'a> Writer<'a> {
             } else if !self.out.ends_with('\n') {
                 self.out.push('\n');
             }
-            return;
+            return self.run.clear();
         }
         if i > 0 && plain.contains('\n') {
             // A line end within brackets of LaTeX; a comment has to end all the same.
@@ -206,51 +231,33 @@ impl<'a> Writer<'a> {
         if self.out.ends_with(' ') {
             plain = plain.trim_start_matches(' ').to_owned();
         }
-        if !plain.is_empty() {
-            self.last = Last::Other;
-        }
-        self.out.push_str(&plain);
+        self.between(&plain);
     }
 
-    /// Adds a word, apart from the one before where they would become one.
-    fn put(&mut self, word: &str, tok: &Tok) {
-        let letter =
-            |c: char| c.is_alphanumeric() || super::names::is_letter(c) || c == '_';
-        let (a, b) = (self.out.chars().next_back(), word.chars().next());
-        let command = self.out.rfind('\\').is_some_and(|i| {
-            i + 1 < self.out.len()
-                && self.out[i + 1..].chars().all(|c| c.is_ascii_alphabetic())
-        });
-        let number = matches!(tok, Tok::Number(..));
-        let joined = match b {
-            Some(b) => {
-                let wordy =
-                    number || matches!(tok, Tok::Name(_)) || b.is_ascii_alphabetic();
-                self.last == Last::Number && number
-                    || self.last == Last::Power && wordy
-                    || self.last == Last::Name
-                        && wordy
-                        && letter(b)
-                        && a.is_some_and(letter)
-                    || command && b.is_ascii_alphabetic()
-                    || a == Some('|') && b == '|'
-            }
-            None => false,
-        };
-        if joined {
-            self.out.push(' ');
+    fn between(&mut self, gap: &str) {
+        if !gap.is_empty() {
+            self.run.clear();
+            self.out.push_str(gap);
         }
+    }
+
+    /// Adds a word, apart from those before where they would become one.
+    fn put(&mut self, word: &str) {
+        if word.is_empty() {
+            return;
+        }
+        let melts = self.run.first().is_some_and(|&at| melts(&self.out[at..], word));
+        // `2^-1x` can be read in two ways, `2⁻¹x` in one.
+        let last = self.run.last().map_or("", |&at| &self.out[at..]);
+        let power = last.starts_with('^') && last.ends_with(|c: char| c.is_ascii_digit());
+        if melts || power && word.starts_with(super::names::is_letter) {
+            self.between(" ");
+        }
+        if self.run.len() == RUN {
+            self.run.remove(0);
+        }
+        self.run.push(self.out.len());
         self.out.push_str(word);
-        if !word.is_empty() {
-            let word_sign = word.ends_with(|c: char| c.is_ascii_alphabetic());
-            self.last = match tok {
-                Tok::Number(..) => Last::Number,
-                Tok::Name(_) => Last::Name,
-                _ if word.ends_with(|c: char| c.is_ascii_digit()) => Last::Power,
-                _ if word_sign => Last::Name,
-                _ => Last::Other,
-            };
-        }
     }
 
     fn word(&self, tokens: &[Token], i: usize, grouped: bool) -> Word {
@@ -265,7 +272,7 @@ impl<'a> Writer<'a> {
             _ if kept => own(),
             Tok::Number(value, text) => one(self.number(*value, text)),
             Tok::Name(_) => one(self.name(tokens, i)),
-            Tok::Power(_) if powered_before(tokens, i) => own(),
+            Tok::Power(_) if self.powered_before(tokens, i) => own(),
             Tok::Power(n) => one(self.power(*n)),
             Tok::Sym("^") => {
                 let raised = if grouped { None } else { self.raised(tokens, i) };
@@ -312,7 +319,7 @@ impl<'a> Writer<'a> {
     /// A function that is called stands upright; other words stay as they are.
     fn latex_name(&self, tokens: &[Token], i: usize, key: &str) -> String {
         let called = tokens.get(i + 1).is_some_and(|t| t.is("(") || t.is("'"));
-        let known = crate::lower::is_builtin(key) || (self.shipped)(key);
+        let known = (self.known)(key);
         let letters = key.chars().take_while(|c| c.is_alphabetic()).count();
         let own = tokens[i].span.of(self.text);
         match () {
@@ -356,7 +363,8 @@ impl<'a> Writer<'a> {
         let whole = text.len() < 9 && text.bytes().all(|b| b.is_ascii_digit());
         // The upper end of a sum is no power.
         let sum = i > 0 && (tokens[i - 1].is("}") || sum_before(tokens, i));
-        let regrouped = self.spelling == Spelling::Unicode && powered_before(tokens, i);
+        let regrouped =
+            self.spelling == Spelling::Unicode && self.powered_before(tokens, i);
         if !whole || goes_on || sum || regrouped {
             return None;
         }
@@ -411,6 +419,40 @@ impl<'a> Writer<'a> {
             (None, _) => sym.to_owned(),
         }
     }
+
+    /// Whether what stands before is itself a power: of `2^x^2` the sign `^` takes x first, of `2^x²`
+    /// the raised digit takes all.
+    fn powered_before(&self, tokens: &[Token], i: usize) -> bool {
+        let (mut depth, mut barred) = (0_usize, false);
+        for at in (0..i).rev() {
+            let token = &tokens[at];
+            let part =
+                matches!(token.tok, Tok::Name(_) | Tok::Number(..) | Tok::Power(_));
+            let next = tokens.get(at + 1).map_or(0, |t| t.span.start);
+            let glued = at + 1 == i || token.span.end == next || token.is("√");
+            let outside = depth == 0 && !barred;
+            match &token.tok {
+                Tok::Sym("^") if outside => return true,
+                _ if outside && !glued => return false,
+                Tok::Sym("‖" | "|") if depth == 0 => barred = !barred,
+                Tok::Sym(")" | "]" | "}") => depth += 1,
+                Tok::Sym("(" | "[" | "{") if depth > 0 => depth -= 1,
+                _ if !outside || part || ["-", "ᵀ", "√"].iter().any(|s| token.is(s)) =>
+                    {}
+                _ => return false,
+            }
+        }
+        self.previous.is_some_and(|t| t.is("^"))
+    }
+}
+
+/// Whether some word of both together reaches over the border between them.
+fn melts(before: &str, word: &str) -> bool {
+    let (lines, unknown) = lex(&format!("{before}{word}"));
+    let border = before.len() as u32;
+    let words = lines.iter().flat_map(|l| &l.tokens).map(|t| t.span);
+    let mut spans = words.chain(unknown.iter().map(|d| d.span));
+    spans.any(|s| s.start < border && border < s.end)
 }
 
 /// The spelling, if it reads back as the name; else the name as it is.
@@ -456,6 +498,10 @@ fn between_sizes(tokens: &[Token], i: usize) -> bool {
 /// Whether `sum_` before an index is a sum's head in ASCII, and no name: before one letter, in braces
 /// or without, and before braces with bounds.
 fn plain_index(tokens: &[Token]) -> bool {
+    // Of `sum_ i` the sign `sum_` is a name.
+    if tokens.first().is_some_and(|t| t.space) {
+        return false;
+    }
     let braced = tokens.first().is_some_and(|t| t.is("{"));
     let inner = &tokens[usize::from(braced)..];
     let end = inner.iter().position(|t| t.is("}")).filter(|_| braced);
@@ -467,28 +513,6 @@ fn plain_index(tokens: &[Token]) -> bool {
 /// `∑_i ^`.
 fn sum_before(tokens: &[Token], i: usize) -> bool {
     i > 1 && tokens[i - 2].is("∑_")
-}
-
-/// Whether what stands before is itself a power: of `2^x^2` the sign `^` takes x first, of `2^x²`
-/// the raised digit takes all.
-fn powered_before(tokens: &[Token], i: usize) -> bool {
-    let (mut depth, mut barred) = (0_usize, false);
-    for at in (0..i).rev() {
-        let token = &tokens[at];
-        let part = matches!(token.tok, Tok::Name(_) | Tok::Number(..) | Tok::Power(_));
-        let glued = at + 1 == i || token.span.end == tokens[at + 1].span.start;
-        let outside = depth == 0 && !barred;
-        match &token.tok {
-            Tok::Sym("^") if outside => return true,
-            _ if outside && !glued => return false,
-            Tok::Sym("‖" | "|") if depth == 0 => barred = !barred,
-            Tok::Sym(")" | "]" | "}") => depth += 1,
-            Tok::Sym("(" | "[" | "{") if depth > 0 => depth -= 1,
-            _ if !outside || part || token.is("-") || token.is("ᵀ") => {}
-            _ => return false,
-        }
-    }
-    false
 }
 
 fn raised_digits(n: i32) -> String {

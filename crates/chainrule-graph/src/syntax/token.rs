@@ -50,6 +50,15 @@ impl Token {
         (ident.subs.is_empty() && ident.mark.is_none()).then_some(ident.base.as_str())
     }
 
+    /// The variable of a loop: a word, or a letter with an accent or digits (`l_{0}` is `l0`).
+    pub(crate) fn variable(&self) -> Option<&str> {
+        let ident = self.ident().filter(|i| i.mark.is_none())?;
+        match ident.subs.is_empty() {
+            true => Some(&ident.base),
+            false => Some(ident.key.as_str()).filter(|key| !key.contains('_')),
+        }
+    }
+
     pub(crate) fn is_word(&self, word: &str) -> bool {
         self.word() == Some(word)
     }

@@ -152,3 +152,28 @@ impl<T: Real> Predictor<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Model, table};
+
+    /// Whether the predictor copies no rows, for that output.
+    fn lends(output: &str) -> bool {
+        let text = format!(
+            "input x : D\ntarget t : K\nparam W : K×D ~ he\nz = W x\na = x ⊙ x\nL = mse(t, z)\n\
+             minimize mean(L)\noutput: {output}\ntrain: sgd(lr = 0.1), batch full, epochs 1, seed 1\n"
+        );
+        let data = table(&[("x", 3, &[0.5; 12]), ("t", 2, &[0.5; 8])]).unwrap();
+        let trained =
+            Model::parse(&text).unwrap().fit(&data, &mut |_| Default::default());
+        let mut predictor = trained.unwrap().predictor::<f32>(4).unwrap();
+        assert!(predictor.predict(&[0.25; 12]).iter().all(|x| x.is_finite()));
+        predictor.machine.plan().lent.contains_key(&predictor.inputs[0].symbol)
+    }
+
+    #[test]
+    fn rows_that_one_product_reads_are_not_copied() {
+        assert!(lends("z"));
+        assert!(!lends("a"), "a pass reads them");
+    }
+}

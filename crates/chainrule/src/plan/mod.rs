@@ -85,6 +85,9 @@ pub struct Plan {
     /// Length of the region of learned symbols, of gradients, of one part of the state.
     pub(crate) region: usize,
     pub(crate) symbols: BTreeMap<SymId, View>,
+    /// Symbols that one product reads and nothing else, with that step: their rows need not be
+    /// copied to where it reads them.
+    pub(crate) lent: BTreeMap<SymId, usize>,
     pub(crate) index: Vec<SymId>,
     /// Columns of each index symbol.
     pub(crate) classes: Vec<usize>,
@@ -211,7 +214,12 @@ impl<'a> Planner<'a> {
         for step in &mut lower.steps {
             step.once = step.ids.iter().any(|id| states.contains(id));
         }
-        self.finish(lower, sources)
+        let mut plan = self.finish(lower, sources)?;
+        // A training's rows are read again for the gradient, or to find what is no number.
+        if turned {
+            plan.lent = plan.read_once();
+        }
+        Ok(plan)
     }
 
     /// Which nodes of the graph each planner's node stands for.
@@ -305,6 +313,7 @@ impl<'a> Planner<'a> {
             slices,
             region,
             symbols,
+            lent: BTreeMap::new(),
             index: self.options.index.to_vec(),
             classes,
             values,
@@ -312,6 +321,23 @@ impl<'a> Planner<'a> {
             sources,
             buffers,
         }
+    }
+}
+
+impl Plan {
+    /// Symbols of which no value is kept and that a single step reads, a product.
+    fn read_once(&self) -> BTreeMap<SymId, usize> {
+        let reader = |view: &View| {
+            let buf = view.spot.buf;
+            let reads = |step: &Step| step.work.buffers().0.contains(&buf);
+            let mut readers = self.steps.iter().enumerate().filter(|(_, s)| reads(s));
+            let (number, step) = readers.next()?;
+            let alone = readers.next().is_none() && matches!(step.work, Work::Product(_));
+            let kept = self.values.values().any(|v| v.spot.buf == buf);
+            (alone && !kept).then_some(number)
+        };
+        let all = self.symbols.iter();
+        all.filter_map(|(s, view)| Some((*s, reader(view)?))).collect()
     }
 }
 

@@ -4,11 +4,12 @@
 //! the team shares, and between them plain loops where no kernel reads what is there.
 //! Deliberately absent: doing anything but in [`Bound::run`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chainrule_kernels::{
-    Call, Copy, Fill, Gemm, Inputs, Pass, Pick, Real, Reduce, Reduction, RowSoft,
-    Sequence, Slot, Soft, SubAt, Take, Team,
+    Call, Copy, Fed, Fill, Gather, Gemm, Inputs, Pass, Pick, Real, Reduce, Reduction,
+    RowSoft, Sequence, Slot, Soft, SubAt, Take, Team,
 };
 
 use crate::plan::ext::Ext;
@@ -50,6 +51,8 @@ pub(crate) struct Bound<T> {
 pub(crate) struct Binder<'a, T> {
     bound: Bound<T>,
     calls: Vec<Call<T>>,
+    /// Steps that other calls stand for.
+    instead: BTreeMap<usize, Call<T>>,
     team: &'a Team,
 }
 
@@ -57,16 +60,39 @@ impl<'a, T: Real> Binder<'a, T> {
     /// For a team.
     pub(crate) fn new(team: &'a Team) -> Self {
         let bound = Bound { stretches: Vec::new(), places: Vec::new() };
-        Self { bound, calls: Vec::new(), team }
+        Self { bound, calls: Vec::new(), instead: BTreeMap::new(), team }
     }
 
-    /// A kernel that is no step.
-    pub(crate) fn call(&mut self, call: Call<T>) {
-        self.calls.push(call);
+    /// Rows from outside: with the step that alone reads them, where there is one, else before all
+    /// steps.
+    pub(crate) fn gather(
+        &mut self,
+        binding: &Binding<'_>,
+        gather: Gather,
+        reader: Option<(usize, &Step)>,
+    ) {
+        let fed =
+            reader.and_then(|(number, step)| match &binding.ready::<T>(&step.work) {
+                Ready::Calls(calls) => match calls[..] {
+                    [Call::Gemm(product)] => {
+                        Some((number, Call::Fed(Fed::new(gather, product)?)))
+                    }
+                    _ => None,
+                },
+                Ready::Plain(_) => None,
+            });
+        match fed {
+            Some((number, call)) => _ = self.instead.insert(number, call),
+            None => self.calls.push(Call::Gather(gather)),
+        }
     }
 
     pub(crate) fn steps(&mut self, binding: &Binding<'_>, steps: &[Step]) {
-        for step in steps {
+        for (number, step) in steps.iter().enumerate() {
+            if let Some(call) = self.instead.remove(&number) {
+                self.step(vec![call]);
+                continue;
+            }
             match binding.ready(&step.work) {
                 Ready::Calls(more) => self.step(more),
                 Ready::Plain(plain) => {

@@ -4,7 +4,7 @@
 //! nothing is allocated. Deliberately absent: the choice of rows.
 
 use chainrule_graph::graph::SymId;
-use chainrule_kernels::{Call, Gather, Real, Slot, Sources};
+use chainrule_kernels::{Gather, Real, Slot, Sources};
 
 use crate::run::Machine;
 
@@ -98,9 +98,9 @@ impl<T: Real> Machine<T> {
     }
 
     /// The kernel that gathers a symbol's rows from the data of that number.
-    pub(crate) fn gather(&self, source: usize, s: SymId, cols: usize) -> Option<Call<T>> {
+    pub(crate) fn gather(&self, source: usize, s: SymId, cols: usize) -> Option<Gather> {
         let dst = self.home(s, cols)?;
-        Some(Call::Gather(Gather { source, first: 0, rows: self.m, cols, dst }))
+        Some(Gather { source, first: 0, rows: self.m, cols, dst })
     }
 
     /// Sets all symbols that are indices.

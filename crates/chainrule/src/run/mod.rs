@@ -184,8 +184,12 @@ impl<T: Real> Machine<T> {
         Paced::new(&self.team, |team| {
             let mut binder = Binder::new(team);
             load::dense(gather)
-                .filter_map(|(number, s, cols)| self.gather(number, s, cols))
-                .for_each(|call| binder.call(call));
+                .filter_map(|(number, s, cols)| Some((s, self.gather(number, s, cols)?)))
+                .for_each(|(s, gather)| {
+                    let reader = self.plan.lent.get(&s);
+                    let reader = reader.and_then(|&i| Some((i, steps.get(i)?)));
+                    binder.gather(binding, gather, reader);
+                });
             binder.steps(binding, steps);
             binder.finish()
         })

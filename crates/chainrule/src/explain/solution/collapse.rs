@@ -143,13 +143,20 @@ impl Finder<'_> {
     /// One side runs through a product, the other one is a shift that is the same for all.
     fn sum(&mut self, b: Binary, node: &Node) -> Option<Affine> {
         let (x, y) = (node.args[0], node.args[1]);
-        let (inner, other) = match (self.shift(x), self.shift(y)) {
-            (_, Some(c)) => (self.affine(x, false)?, c),
-            (Some(c), None) if b == Binary::Add => (self.affine(y, false)?, c),
+        let (running, other) = match (self.shift(x), self.shift(y)) {
+            (_, Some(c)) => (x, c),
+            (Some(c), None) if b == Binary::Add => (y, c),
             _ => return None,
         };
+        let mut inner = self.affine(running, false)?;
         if inner.products == 0 {
             return None;
+        }
+        // A single number beside a column is repeated: its row of weights stands at every entry.
+        if self.g[running].shape.is_scalar() && !node.shape.is_scalar() {
+            let ones = self.g.fill(1.0, self.each(&node.shape));
+            inner.a = inner.a.map(|a| self.times(ones, a));
+            inner.c = inner.c.map(|c| self.spread(c, &node.shape));
         }
         let other = self.spread(other, &node.shape);
         let c = match (inner.c, b) {
@@ -162,13 +169,18 @@ impl Finder<'_> {
 
     /// A single number stands at every entry of the shift.
     fn spread(&mut self, c: NodeId, sum: &Shape) -> NodeId {
-        let one = match self.m.layout {
-            Layout::Rows => Shape::new(Dim::ONE, sum.cols.clone()),
-            Layout::One | Layout::Columns => Shape::new(sum.rows.clone(), Dim::ONE),
-        };
+        let one = self.each(sum);
         match self.g[c].shape.is_scalar() && !one.is_scalar() {
             true => self.g.add(Op::Broadcast(Axis::All, one), &[c], Span::default()),
             false => c,
+        }
+    }
+
+    /// The part of a sum that one example has.
+    fn each(&self, sum: &Shape) -> Shape {
+        match self.m.layout {
+            Layout::Rows => Shape::new(Dim::ONE, sum.cols.clone()),
+            Layout::One | Layout::Columns => Shape::new(sum.rows.clone(), Dim::ONE),
         }
     }
 
