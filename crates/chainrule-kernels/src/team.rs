@@ -186,6 +186,15 @@ impl Team {
         true
     }
 
+    /// Runs `work(part)` for every thread's part, the caller's being 0, and says true; or does nothing
+    /// and says false, if the team is at work.
+    ///
+    /// # Panics
+    /// With the first panic of a part, after all parts are done.
+    pub fn each(&self, work: &(dyn Fn(usize) + Sync)) -> bool {
+        self.run(self.threads(), &|part, _| work(part))
+    }
+
     fn turn(&self) -> Option<MutexGuard<'_, ()>> {
         match self.one_at_a_time.try_lock() {
             Ok(turn) => Some(turn),

@@ -5,9 +5,12 @@
 //! a row's output has the same bits alone as among others. Deliberately absent: preparation of
 //! cells and the units of the target (see [`Trained::predict`]).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use chainrule_graph::graph::{NodeId, SymId};
 use chainrule_graph::syntax::ast::Role;
-use chainrule_kernels::Real;
+use chainrule_kernels::{Real, Team};
 
 use super::Trained;
 use crate::error::Error;
@@ -19,6 +22,9 @@ use crate::train::{Meter, Planned};
 #[derive(Debug)]
 pub struct Predictor<T: Real> {
     machine: Machine<T>,
+    team: Arc<Team>,
+    /// A machine a thread, where rows are dealt out; none where it is not worth that.
+    own: Vec<Mutex<Machine<T>>>,
     inputs: Vec<Input<T>>,
     output: NodeId,
     /// Entries of a row of inputs, and of outputs.
@@ -78,15 +84,37 @@ impl Trained {
             })
             .collect();
         let cols = inputs.iter().map(|i| i.cols).sum();
-        let rows = rows.min(near::<T>(cols, self.model.options.team()));
         let planned = Planned::plain(&self.model, &self.sizes);
-        let mut meter = Meter::<T>::new(&planned, Purpose::Forward, rows)?;
-        self.put(&mut meter);
-        let (machine, output) = meter.into_parts();
+        let team = Arc::clone(&planned.team);
+        let machine = |planned: &Planned<'_>, rows: usize| {
+            let mut meter = Meter::<T>::new(planned, Purpose::Forward, rows)?;
+            self.put(&mut meter);
+            Ok::<_, Error>(meter.into_parts())
+        };
+        let learned: usize = self.tensors.iter().map(|t| t.numbers.len()).sum();
+        let small = learned * size_of::<T>() <= COPIED;
+        let mut own = Vec::new();
+        if team.threads() > 1 && rows >= 2 * FEW && inputs.len() == 1 && small {
+            let alone = Planned { team: Arc::new(Team::single()), ..planned.clone() };
+            for _ in 0..team.threads() {
+                own.push(Mutex::new(machine(&alone, rows.min(near::<T>(cols, 1)))?.0));
+            }
+        }
+        let rows = rows.min(near::<T>(cols, team.threads()));
+        let (machine, output) = machine(&planned, rows)?;
         let output = output.ok_or_else(|| usage("output", "the file names no output"))?;
         let rows: Vec<u32> = (0..rows as u32).collect();
         let entries = (cols, machine.width(output));
-        Ok(Predictor { machine, inputs, output, entries, rows, out: Vec::new() })
+        Ok(Predictor {
+            machine,
+            team,
+            own,
+            inputs,
+            output,
+            entries,
+            rows,
+            out: Vec::new(),
+        })
     }
 }
 
@@ -94,6 +122,11 @@ impl Trained {
 const NEAR: usize = 512 * 1024;
 /// Rows below which a network's weights are read too often.
 const FEW: usize = 256;
+
+/// Bytes of learned numbers that each thread may have a copy of.
+const COPIED: usize = 4 << 20;
+/// Blocks of rows that each thread gets, about: the slower one's last block is waited for.
+const BLOCKS: usize = 4;
 
 /// Rows that are worth being taken together, of so many numbers each.
 fn near<T>(cols: usize, threads: usize) -> usize {
@@ -123,6 +156,9 @@ impl<T: Real> Predictor<T> {
         let (cols, _) = self.entries;
         assert!(cols > 0 && rows.len().is_multiple_of(cols), "rows of {cols} numbers");
         self.out.clear();
+        if self.deal(rows) {
+            return &self.out;
+        }
         for some in rows.chunks(self.rows.len() * cols) {
             self.take_apart(some);
             let handed = Handed { inputs: &self.inputs, whole: some };
@@ -136,6 +172,52 @@ impl<T: Real> Predictor<T> {
             }
         }
         &self.out
+    }
+
+    /// Many rows in blocks, each taken by the thread that is free: none waits for another within a
+    /// block, and one whose core is slow does less. Says whether it was done.
+    fn deal(&mut self, rows: &[T]) -> bool {
+        let ((cols, width), parts) = (self.entries, self.own.len());
+        let n = rows.len() / cols;
+        let most = near::<T>(cols, 1).min(self.rows.len());
+        let block = n.div_ceil(BLOCKS * parts.max(1)).clamp(FEW.min(most), most);
+        let whole = n / block;
+        if parts == 0 || whole < parts {
+            return false;
+        }
+        self.out.resize(n * width, T::default());
+        let (out, next) = (Mutex::new(&mut self.out[..]), AtomicUsize::new(parts));
+        let (inputs, numbers, output) = (&self.inputs, &self.rows, self.output);
+        let one = |machine: &mut Machine<T>, first: usize, count: usize| {
+            let handed = Handed { inputs, whole: &rows[first * cols..][..count * cols] };
+            machine.run_rows(&handed, &numbers[..count]);
+            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+            let to = &mut out[first * width..][..count * width];
+            match machine.slice(output) {
+                Some(values) => to.copy_from_slice(values),
+                None => {
+                    let values = machine.value(output).unwrap_or_default();
+                    to.iter_mut().zip(values).for_each(|(to, v)| *to = T::from_f64(v));
+                }
+            }
+        };
+        let own = &self.own;
+        let work = |part: usize| {
+            let mut machine = own[part].lock().unwrap_or_else(PoisonError::into_inner);
+            // Always the same thread's, so that the others need no plan for so few rows.
+            if part == 0 && n > whole * block {
+                one(&mut machine, whole * block, n - whole * block);
+            }
+            let mut at = part;
+            while at < whole {
+                one(&mut machine, at * block, block);
+                at = next.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        if !self.team.each(&work) {
+            (0..parts).for_each(work);
+        }
+        true
     }
 
     /// The columns of each input, where there are several.
@@ -155,7 +237,7 @@ impl<T: Real> Predictor<T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Model, table};
+    use crate::{Model, Options, table};
 
     /// Whether the predictor copies no rows, for that output.
     fn lends(output: &str) -> bool {
@@ -169,6 +251,29 @@ mod tests {
         let mut predictor = trained.unwrap().predictor::<f32>(4).unwrap();
         assert!(predictor.predict(&[0.25; 12]).iter().all(|x| x.is_finite()));
         predictor.machine.plan().lent.contains_key(&predictor.inputs[0].symbol)
+    }
+
+    #[test]
+    fn rows_dealt_to_threads_have_the_bits_of_one_thread() {
+        let text = "input x : D\ntarget t : K\nparam W : K×D ~ he\nz = tanh(W x)\nL = mse(t, z)\n\
+                    minimize mean(L)\noutput: z\ntrain: sgd(lr = 0.1), batch full, epochs 1, seed 1\n";
+        let data = table(&[("x", 3, &[0.5; 12]), ("t", 2, &[0.5; 8])]).unwrap();
+        let on = |threads: usize| {
+            let model =
+                Model::parse_with(text, Options::default().threads(threads)).unwrap();
+            let trained = model.fit(&data, &mut |_| Default::default()).unwrap();
+            trained.predictor::<f32>(1000).unwrap()
+        };
+        let rows: Vec<f32> =
+            (0..3 * 5003).map(|i| (i % 101) as f32 / 50.0 - 1.0).collect();
+        let (mut one, mut two) = (on(1), on(2));
+        // A machine with one processor gives no second thread.
+        assert!(one.own.is_empty() && two.own.len() != 1);
+        for n in [5003, 5000, 4, 2001, 300, 5003] {
+            let some = &rows[..3 * n];
+            assert!(one.predict(some) == two.predict(some), "{n} rows");
+            assert_eq!(one.predict(some).len(), 2 * n);
+        }
     }
 
     #[test]
