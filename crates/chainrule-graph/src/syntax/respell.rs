@@ -273,6 +273,8 @@ impl<'a> Writer<'a> {
             Tok::Number(value, text) => one(self.number(*value, text)),
             Tok::Name(_) => one(self.name(tokens, i)),
             Tok::Power(_) if self.powered_before(tokens, i) => own(),
+            Tok::Power(_) if i > 1 && tokens[i - 2].is("^") => own(),
+            Tok::Power(_) if behind_power(tokens, i) => own(),
             Tok::Power(n) => one(self.power(*n)),
             Tok::Sym("^") => {
                 let raised = if grouped { None } else { self.raised(tokens, i) };
@@ -369,7 +371,8 @@ impl<'a> Writer<'a> {
             return None;
         }
         let n = if minus > 0 { -(*value as i32) } else { *value as i32 };
-        Some(Word { text: self.power(n), tokens: count })
+        let text = if behind_power(tokens, i) { raised_digits(n) } else { self.power(n) };
+        Some(Word { text, tokens: count })
     }
 
     /// In ASCII, `T_1` would be a name.
@@ -513,6 +516,11 @@ fn plain_index(tokens: &[Token]) -> bool {
 /// `∑_i ^`.
 fn sum_before(tokens: &[Token], i: usize) -> bool {
     i > 1 && tokens[i - 2].is("∑_")
+}
+
+/// Whether a power stands right before, which `^` would take into its exponent and `²` does not.
+fn behind_power(tokens: &[Token], i: usize) -> bool {
+    i > 0 && matches!(tokens[i - 1].tok, Tok::Power(_))
 }
 
 fn raised_digits(n: i32) -> String {

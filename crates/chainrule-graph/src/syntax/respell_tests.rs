@@ -182,3 +182,16 @@ fn a_power_of_an_exponent_keeps_its_sign() {
         "x := 3\na = ||x|| x^2\nb = a + x^2\n"
     );
 }
+
+/// ASCII has no sign for a power behind a power: there it stays `²`.
+#[test]
+fn a_power_of_a_power_stays_one() {
+    let all = [Spelling::Unicode, Spelling::Ascii, Spelling::Latex];
+    for text in
+        ["L = x²^{2} y\n", "L = x² ² y\n", "L = x^2^3\n", "L = {sum}(x) + e^{sum}(x)\n"]
+    {
+        for (a, b) in all.iter().flat_map(|a| all.map(|b| (*a, b))) {
+            to(&to(text, a), b);
+        }
+    }
+}
