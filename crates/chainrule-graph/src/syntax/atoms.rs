@@ -96,7 +96,8 @@ impl Parser<'_> {
     }
 
     fn is_setting_call(&self, key: &str) -> bool {
-        self.calls && self.is("(") && !self.scope.is_symbol(key)
+        let local = self.locals.iter().any(|l| l == key);
+        self.calls && self.is("(") && !local && !self.scope.is_symbol(key)
     }
 
     /// `z(x, 2)`, `z(a = 1)`, `z()`: no product is written so.

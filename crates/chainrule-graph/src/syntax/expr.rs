@@ -321,7 +321,7 @@ impl Parser<'_> {
         self.slip(diagnostic.fix("write the transpose as `ᵀ` (or `^T`)", vec![edit]));
     }
 
-    /// What stands behind `^`: `T` is a transpose, anything else a power.
+    /// What stands after `^`: `T` is a transpose, anything else a power.
     fn raised(&mut self, base: Expr) -> ExprKind {
         if let Some(length) = self.transpose_mark(0) {
             self.at += length;

@@ -1,7 +1,7 @@
 //! Groups of LaTeX (`\frac{a}{b}`, `{…}`, cases, elements) as brackets and words of the language.
 //!
-//! In: the tokens of a line, the last one of the line before, which names are functions. Out: for each token of a group the text that stands for it in Unicode
-//! and ASCII, `None` for all others.
+//! In: the tokens of a line, the last one of the line before, which names are functions. Out: for
+//! each token of a group the text that stands for it in Unicode and ASCII, `None` for all others.
 
 use super::token::{Tok, Token};
 

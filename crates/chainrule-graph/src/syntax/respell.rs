@@ -272,9 +272,7 @@ impl<'a> Writer<'a> {
             _ if kept => own(),
             Tok::Number(value, text) => one(self.number(*value, text)),
             Tok::Name(_) => one(self.name(tokens, i)),
-            Tok::Power(_) if self.powered_before(tokens, i) => own(),
-            Tok::Power(_) if i > 1 && tokens[i - 2].is("^") => own(),
-            Tok::Power(_) if behind_power(tokens, i) => own(),
+            Tok::Power(_) if self.stays_raised(tokens, i) => own(),
             Tok::Power(n) => one(self.power(*n)),
             Tok::Sym("^") => {
                 let raised = if grouped { None } else { self.raised(tokens, i) };
@@ -421,6 +419,12 @@ impl<'a> Writer<'a> {
             (Some(s), Spelling::Latex) => s.3.to_owned(),
             (None, _) => sym.to_owned(),
         }
+    }
+
+    /// Whether a raised digit has to stay one, since `^` would take another base or exponent.
+    fn stays_raised(&self, tokens: &[Token], i: usize) -> bool {
+        let hat = i > 1 && tokens[i - 2].is("^");
+        hat || behind_power(tokens, i) || self.powered_before(tokens, i)
     }
 
     /// Whether what stands before is itself a power: of `2^x^2` the sign `^` takes x first, of `2^x²`
