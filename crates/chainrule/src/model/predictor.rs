@@ -63,7 +63,8 @@ impl<T: Real> BatchRows<T> for Handed<'_, T> {
 impl Trained {
     /// The network planned for at most `rows` rows at a time, fewer where that many inputs would not
     /// stay in the caches. `T` is the number type of the outputs; with that of the training (`f32`
-    /// by default) they have the bits of [`Trained::predict`].
+    /// by default) they have the bits of [`Trained::predict`]. With several threads and `rows` from 512
+    /// on, each thread has a copy of a network of at most 4 MiB.
     ///
     /// # Errors
     /// [`Error::Usage`] if `rows` is 0, or the file says no output.
@@ -86,25 +87,24 @@ impl Trained {
         let cols = inputs.iter().map(|i| i.cols).sum();
         let planned = Planned::plain(&self.model, &self.sizes);
         let team = Arc::clone(&planned.team);
-        let machine = |planned: &Planned<'_>, rows: usize| {
-            let mut meter = Meter::<T>::new(planned, Purpose::Forward, rows)?;
-            self.put(&mut meter);
-            Ok::<_, Error>(meter.into_parts())
-        };
+        let together = rows.min(near::<T>(cols, team.threads()));
+        let (machine, output) = self.forward(&planned, together)?;
+        let output = output.ok_or_else(|| usage("output", "the file names no output"))?;
+        let entries = (cols, machine.width(output));
         let learned: usize = self.tensors.iter().map(|t| t.numbers.len()).sum();
         let small = learned * size_of::<T>() <= COPIED;
+        // Blocks are put together row by row.
+        let by_rows = machine.slice(output).map(<[T]>::len) == Some(together * entries.1);
         let mut own = Vec::new();
-        if team.threads() > 1 && rows >= 2 * FEW && inputs.len() == 1 && small {
-            let alone = Planned { team: Arc::new(Team::single()), ..planned.clone() };
+        if team.threads() > 1 && rows >= 2 * FEW && inputs.len() == 1 && small && by_rows
+        {
+            let alone = Planned { team: Arc::new(Team::single()), ..planned };
             for _ in 0..team.threads() {
-                own.push(Mutex::new(machine(&alone, rows.min(near::<T>(cols, 1)))?.0));
+                let (machine, _) = self.forward(&alone, rows.min(near::<T>(cols, 1)))?;
+                own.push(Mutex::new(machine));
             }
         }
-        let rows = rows.min(near::<T>(cols, team.threads()));
-        let (machine, output) = machine(&planned, rows)?;
-        let output = output.ok_or_else(|| usage("output", "the file names no output"))?;
-        let rows: Vec<u32> = (0..rows as u32).collect();
-        let entries = (cols, machine.width(output));
+        let rows: Vec<u32> = (0..together as u32).collect();
         Ok(Predictor {
             machine,
             team,
@@ -115,6 +115,17 @@ impl Trained {
             rows,
             out: Vec::new(),
         })
+    }
+
+    /// A machine for the output of so many rows, with the numbers of this network.
+    fn forward<T: Real>(
+        &self,
+        planned: &Planned<'_>,
+        rows: usize,
+    ) -> Result<(Machine<T>, Option<NodeId>), Error> {
+        let mut meter = Meter::<T>::new(planned, Purpose::Forward, rows)?;
+        self.put(&mut meter);
+        Ok(meter.into_parts())
     }
 }
 
@@ -193,13 +204,7 @@ impl<T: Real> Predictor<T> {
             machine.run_rows(&handed, &numbers[..count]);
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
             let to = &mut out[first * width..][..count * width];
-            match machine.slice(output) {
-                Some(values) => to.copy_from_slice(values),
-                None => {
-                    let values = machine.value(output).unwrap_or_default();
-                    to.iter_mut().zip(values).for_each(|(to, v)| *to = T::from_f64(v));
-                }
-            }
+            to.copy_from_slice(machine.slice(output).unwrap_or_default());
         };
         let own = &self.own;
         let work = |part: usize| {

@@ -90,7 +90,6 @@ pub(crate) trait Engine {
 }
 
 /// A module with everything known that its plans need.
-#[derive(Clone)]
 pub(crate) struct Planned<'a> {
     pub(crate) model: &'a Model,
     pub(crate) sizes: &'a Sizes,
