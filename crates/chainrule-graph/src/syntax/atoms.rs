@@ -77,7 +77,7 @@ impl Parser<'_> {
         self.call_without_brackets(name, token)
     }
 
-    fn is_function(&self, key: &str) -> bool {
+    pub(crate) fn is_function(&self, key: &str) -> bool {
         !self.locals.iter().any(|l| l == key) && self.scope.is_function(key)
     }
 

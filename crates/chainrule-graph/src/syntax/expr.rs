@@ -377,8 +377,10 @@ impl Parser<'_> {
         self.expect("{");
         let expr = self.inner(Context::default());
         self.expect("}");
-        match expr.kind {
-            ExprKind::Number(..) | ExprKind::Name(_) | ExprKind::Neg(_) => expr,
+        match &expr.kind {
+            // A function beside a name would be a call.
+            ExprKind::Name(name) if !self.is_function(&name.key) => expr,
+            ExprKind::Number(..) | ExprKind::Neg(_) => expr,
             _ => Expr { span: expr.span, kind: ExprKind::Paren(Box::new(expr)) },
         }
     }

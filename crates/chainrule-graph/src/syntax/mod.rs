@@ -28,6 +28,7 @@ pub mod mathml;
 mod names;
 pub(crate) mod nearest;
 mod parser;
+mod places;
 pub mod print;
 mod regroup;
 pub mod respell;

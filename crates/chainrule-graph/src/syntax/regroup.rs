@@ -1,21 +1,27 @@
 //! Groups of LaTeX (`\frac{a}{b}`, `{…}`, cases, elements) as brackets and words of the language.
 //!
-//! In: the tokens of a line, the last one of the line before, which names are functions. Out: for
-//! each token of a group the text that stands for it in Unicode and ASCII, `None` for all others.
+//! In: the tokens of a file, and which names are functions. Out: for each token of a group the text that
+//! stands for it in Unicode and ASCII, `None` for all others.
 
 use super::token::{Tok, Token};
 
-/// The text for each token that belongs to a group. `previous` ends the line before, which may go on
-/// here.
+/// The text for each token that belongs to a group.
 pub(super) fn regrouped(
     tokens: &[Token],
-    previous: Option<&Token>,
     function: &dyn Fn(&str) -> bool,
 ) -> Vec<Option<String>> {
     let mut out: Vec<Option<String>> = vec![None; tokens.len()];
-    let pairs = pairs(tokens);
-    for (open, close) in &pairs {
-        group((tokens, previous), &pairs, (*open, *close), function, &mut out);
+    let groups = Groups { tokens, opened: opened(tokens), function };
+    for (close, open) in groups.opened.iter().enumerate() {
+        let Some(open) = *open else { continue };
+        let Some((before, opening, closing)) = groups.texts(open, close) else {
+            continue;
+        };
+        out[open] = Some(opening.to_owned());
+        out[close] = Some(closing.to_owned());
+        if let Some(text) = before {
+            out[open - 1] = Some(text.to_owned());
+        }
     }
     for i in 0..tokens.len() {
         if tokens[i].is("cases{") {
@@ -25,98 +31,128 @@ pub(super) fn regrouped(
     out
 }
 
-/// Braces and what closes them.
-fn pairs(tokens: &[Token]) -> Vec<(usize, usize)> {
-    let (mut open, mut out) = (Vec::new(), Vec::new());
+/// For each closing brace what it closes.
+fn opened(tokens: &[Token]) -> Vec<Option<usize>> {
+    let (mut open, mut out) = (Vec::new(), vec![None; tokens.len()]);
     for (i, t) in tokens.iter().enumerate() {
         if t.is("{") {
             open.push(i);
-        } else if t.is("}")
-            && let Some(start) = open.pop()
-        {
-            out.push((start, i));
+        } else if t.is("}") {
+            out[i] = open.pop();
         }
     }
     out
 }
 
-fn group(
-    (tokens, previous): (&[Token], Option<&Token>),
-    pairs: &[(usize, usize)],
-    (open, close): (usize, usize),
-    function: &dyn Fn(&str) -> bool,
-    out: &mut [Option<String>],
-) {
-    let simple = is_simple(&tokens[open + 1..close]);
-    let before = open.checked_sub(1).map(|i| &tokens[i]).or(previous);
-    let is = |sym: &str| before.is_some_and(|t| t.is(sym));
-    let numerator = pairs.iter().find(|p| p.1 + 1 == open && is_frac(tokens, p.0));
-    let mut put = |i: usize, text: &str| out[i] = Some(text.to_owned());
-    if is("\\frac") && open > 0 {
-        put(open - 1, "(");
-        put(open, if simple { "" } else { "(" });
-        put(close, if simple { " / " } else { ") / " });
-        return;
-    }
-    if numerator.is_some() {
-        put(open, if simple { "" } else { "(" });
-        put(close, if simple { ")" } else { "))" });
-        return;
-    }
-    let letter = |t: &Token| t.is_word("ℝ") || t.is_word("R");
-    let set = |i: usize| {
-        letter(&tokens[i]) || pairs.iter().any(|p| p.1 == i && is_set(tokens, *p))
-    };
-    let of_set = is("^") && open.checked_sub(2).is_some_and(set);
-    if is("∑_") || of_set || is_set(tokens, (open, close)) {
-        return;
-    }
-    // What would become one with the word before it: an index; the argument of a function.
-    let next = tokens.get(close + 1);
-    let follows = |sym: &str| next.is_some_and(|t| t.is(sym));
-    let indexed = next.is_some_and(|t| !t.space) && (follows("[") || follows("_"));
-    let named = tokens[open + 1].ident().is_some_and(|n| function(&n.key));
-    if is("_") {
-        // An element, unless it is the kind of a norm.
-        let base = open.checked_sub(2).map(|i| &tokens[i]);
-        if base
-            .is_some_and(|t| t.is("}") || t.is(")") || t.is("]") || t.ident().is_some())
-        {
-            put(open - 1, "");
-            put(open, "[");
-            put(close, "]");
-        }
-        return;
-    }
-    if is("^") {
-        // Powers of one word are read where they stand.
-        let transposed = tokens[open + 1].is("ᵀ") || tokens[open + 1].is_word("T");
-        let number = matches!(tokens[close - 1].tok, Tok::Number(..));
-        if close == open + 2 && (transposed || number)
-            || close == open + 3 && simple && number
-        {
-            return;
-        }
-        let bare = simple && !indexed && !named;
-        put(open, if bare { "" } else { "(" });
-        put(close, if bare { "" } else { ")" });
-        return;
-    }
-    let apart = indexed || named && !follows("(");
-    let bare = close == open + 2 && simple && !is("√") && !apart;
-    put(open, if bare { "" } else { "(" });
-    put(close, if bare { "" } else { ")" });
+/// What is written for the word before a group, for its opening and for its closing brace.
+type Texts = (Option<&'static str>, &'static str, &'static str);
+
+/// What a group is for.
+enum Place {
+    Numerator,
+    Denominator,
+    /// The sizes of a set, the index of a sum, a power of one word: they are read as they stand.
+    Own,
+    Index,
+    Exponent,
+    /// An operand.
+    Value,
 }
 
-/// `{0, 1}` of `y ∈ {0, 1}^K`.
-fn is_set(tokens: &[Token], (open, close): (usize, usize)) -> bool {
-    let shape = |t: &Token| t.is(":") || t.is("∈") || t.is_word("in");
-    let raised = tokens.get(close + 1).is_some_and(|t| t.is("^"));
-    raised && open > 0 && shape(&tokens[open - 1])
+struct Groups<'a> {
+    tokens: &'a [Token],
+    opened: Vec<Option<usize>>,
+    function: &'a dyn Fn(&str) -> bool,
 }
 
-fn is_frac(tokens: &[Token], open: usize) -> bool {
-    open > 0 && tokens[open - 1].is("\\frac")
+impl Groups<'_> {
+    fn texts(&self, open: usize, close: usize) -> Option<Texts> {
+        let simple = is_simple(&self.tokens[open + 1..close]);
+        let either = |bare: bool| if bare { (None, "", "") } else { (None, "(", ")") };
+        match self.place(open, close) {
+            Place::Own => None,
+            Place::Numerator if simple => Some((Some("("), "", " / ")),
+            Place::Numerator => Some((Some("("), "(", ") / ")),
+            Place::Denominator if simple => Some((None, "", ")")),
+            Place::Denominator => Some((None, "(", "))")),
+            Place::Index => Some((Some(""), "[", "]")),
+            Place::Exponent => Some(either(simple && !self.joins(open, close, true))),
+            Place::Value => {
+                let root = self.before(open, 1).is_some_and(|t| t.is("√"));
+                let one = close == open + 2 && simple && !root;
+                Some(either(one && !self.joins(open, close, false)))
+            }
+        }
+    }
+
+    fn place(&self, open: usize, close: usize) -> Place {
+        let is = |sym: &str| self.before(open, 1).is_some_and(|t| t.is(sym));
+        let above = open.checked_sub(1).and_then(|i| self.opened[i]);
+        let base = self.before(open, 2);
+        if is("\\frac") {
+            Place::Numerator
+        } else if above.is_some_and(|i| self.before(i, 1).is_some_and(|t| t.is("\\frac")))
+        {
+            Place::Denominator
+        } else if is("∑_")
+            || is("^") && self.is_set_raised(open)
+            || self.is_set(open, close)
+        {
+            Place::Own
+        } else if is("_") {
+            // An element, unless it is the kind of a norm.
+            let ends = |t: &Token| ["}", ")", "]"].iter().any(|s| t.is(s));
+            let element = base.is_some_and(|t| ends(t) || t.ident().is_some());
+            if element { Place::Index } else { Place::Own }
+        } else if is("^") && self.is_one_word(open, close) {
+            Place::Own
+        } else if is("^") {
+            Place::Exponent
+        } else {
+            Place::Value
+        }
+    }
+
+    /// The token so many before.
+    fn before(&self, at: usize, by: usize) -> Option<&Token> {
+        at.checked_sub(by).map(|i| &self.tokens[i])
+    }
+
+    /// Whether without a bracket it would become one with a word beside it: an index; the argument of a
+    /// function.
+    fn joins(&self, open: usize, close: usize, raised: bool) -> bool {
+        let next = self.tokens.get(close + 1);
+        let follows = |sym: &str| next.is_some_and(|t| t.is(sym));
+        let indexed = next.is_some_and(|t| !t.space) && (follows("[") || follows("_"));
+        let name = self.tokens[open + 1].ident();
+        let named = name.is_some_and(|n| (self.function)(&n.key));
+        indexed || named && (raised || !follows("("))
+    }
+
+    /// `^{T}`, `^{2}`, `^{-1}`: powers of one word are read where they stand.
+    fn is_one_word(&self, open: usize, close: usize) -> bool {
+        let inside = &self.tokens[open + 1..close];
+        let number = |t: &Token| matches!(t.tok, Tok::Number(..));
+        match inside {
+            [one] => one.is("ᵀ") || one.is_word("T") || number(one),
+            [minus, one] => minus.is("-") && number(one),
+            _ => false,
+        }
+    }
+
+    /// `{0, 1}` of `y ∈ {0, 1}^K`.
+    fn is_set(&self, open: usize, close: usize) -> bool {
+        let shape = |t: &Token| t.is(":") || t.is("∈") || t.is_word("in");
+        let raised = self.tokens.get(close + 1).is_some_and(|t| t.is("^"));
+        raised && self.before(open, 1).is_some_and(shape)
+    }
+
+    /// `{K}` of `ℝ^{K}` and of `{0, 1}^{K}`.
+    fn is_set_raised(&self, open: usize) -> bool {
+        let Some(set) = open.checked_sub(2) else { return false };
+        let letter = self.tokens[set].is_word("ℝ") || self.tokens[set].is_word("R");
+        letter || self.opened[set].is_some_and(|start| self.is_set(start, set))
+    }
 }
 
 /// A name or a number, with or without a minus.

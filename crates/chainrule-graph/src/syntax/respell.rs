@@ -16,6 +16,7 @@ use super::latex;
 use super::lexer::lex;
 use super::names::{RESERVED, WORDS, canonical};
 use super::parse;
+use super::places::{Closing, Places, expressions};
 use super::print::{Style, ascii_number, print_file};
 use super::regroup::regrouped;
 use super::token::{Line, Tok, Token};
@@ -40,7 +41,7 @@ pub fn respell(
     shipped: &dyn Fn(&str) -> bool,
     spelling: Spelling,
 ) -> Result<String, Vec<Diagnostic>> {
-    let before = parse(text, shipped, &[]);
+    let mut before = parse(text, shipped, &[]);
     let errors = |all: Vec<Diagnostic>| -> Vec<Diagnostic> {
         all.into_iter().filter(|d| d.severity == Severity::Error).collect()
     };
@@ -49,10 +50,11 @@ pub fn respell(
         return Err(wrong);
     }
     let (lines, _) = lex(text);
+    let places = Places::of(&mut before.file);
     let own: BTreeSet<&str> =
         before.file.statements.iter().filter_map(function).collect();
     let known = |name: &str| shipped(name) || is_builtin(name) || own.contains(name);
-    let out = Writer::new(text, &known, spelling).all(&lines);
+    let out = Writer::new(text, &known, spelling, &places).all(&lines);
     let after = parse(&out, shipped, &[]);
     let wrong = errors(after.diagnostics);
     match wrong.first() {
@@ -98,25 +100,6 @@ fn unwrap(e: &mut Expr) {
     }
 }
 
-/// The expressions of a statement.
-fn expressions(kind: &mut StatementKind) -> Vec<&mut Expr> {
-    match kind {
-        StatementKind::Const(_, e)
-        | StatementKind::Value(_, e)
-        | StatementKind::Minimize(_, e) => vec![e],
-        StatementKind::Equation(q) => vec![&mut q.value],
-        StatementKind::Where(all) => all.iter_mut().map(|w| &mut w.1).collect(),
-        StatementKind::Function(f) => {
-            let more = [&mut f.computed, &mut f.derivative].into_iter().flatten();
-            more.chain([&mut f.body]).collect()
-        }
-        StatementKind::Optimizer(o) => {
-            o.states.iter_mut().chain(&mut o.lines).map(|l| &mut l.1).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// The first statement that would become another.
 fn changed(a: &File, b: &File) -> Diagnostic {
     let shown = |f: &File| -> Vec<String> {
@@ -144,10 +127,14 @@ struct Writer<'a> {
     /// Whether a name is a function's.
     known: &'a dyn Fn(&str) -> bool,
     out: String,
+    /// What the tree knows of the words.
+    places: &'a Places,
+    /// Brackets of powers that are open.
+    open: Vec<Closing>,
     /// Where the last words begin that nothing stands between.
     run: Vec<usize>,
-    /// The last word of the line before, which may go on.
-    previous: Option<&'a Token>,
+    /// Whether a loop counts in x, so that the letter is no sign.
+    x_is_taken: bool,
 }
 
 /// So many words decide how the next one reads.
@@ -160,28 +147,41 @@ struct Word {
 }
 
 impl<'a> Writer<'a> {
-    fn new(text: &'a str, known: &'a dyn Fn(&str) -> bool, spelling: Spelling) -> Self {
+    fn new(
+        text: &'a str,
+        known: &'a dyn Fn(&str) -> bool,
+        spelling: Spelling,
+        places: &'a Places,
+    ) -> Self {
         Self {
             text,
             spelling,
             known,
+            places,
+            open: Vec::new(),
             out: String::new(),
             run: Vec::new(),
-            previous: None,
+            x_is_taken: false,
         }
     }
 
     fn all(mut self, lines: &'a [Line]) -> String {
         let mut at = 0;
+        // A group may reach over the lines.
+        let tokens: Vec<Token> = lines.iter().flat_map(|l| l.tokens.clone()).collect();
+        self.x_is_taken =
+            tokens.windows(2).any(|t| t[0].is_word("for") && t[1].is_word("x"));
+        let mut groups = match self.spelling {
+            Spelling::Latex => vec![None; tokens.len()],
+            _ => regrouped(&tokens, self.known),
+        };
         for line in lines {
             let tokens = &line.tokens;
-            let groups = match self.spelling {
-                Spelling::Latex => vec![None; tokens.len()],
-                _ => regrouped(tokens, self.previous, self.known),
-            };
+            let rest = groups.split_off(tokens.len());
             let mut i = 0;
             while i < tokens.len() {
                 self.gap(at, &tokens[i], i, line.aligned);
+                self.opens(&tokens[i]);
                 let word = match &groups[i] {
                     Some(text) => Word { text: text.clone(), tokens: 1 },
                     None => self.word(
@@ -191,10 +191,12 @@ impl<'a> Writer<'a> {
                     ),
                 };
                 self.put(&word.text);
-                at = tokens[i + word.tokens - 1].span.end as usize;
+                let end = tokens[i + word.tokens - 1].span.end;
+                self.closes(end);
+                at = end as usize;
                 i += word.tokens;
             }
-            self.previous = tokens.last();
+            groups = rest;
         }
         let rest = &self.text[at..];
         match self.spelling {
@@ -202,6 +204,28 @@ impl<'a> Writer<'a> {
             _ => self.out.push_str(&arranged(rest)),
         }
         self.out
+    }
+
+    /// Brackets round the powers that begin with a token.
+    fn opens(&mut self, token: &Token) {
+        for &closing in self.places.opening(token.span.start) {
+            self.put(self.bracket(closing.1)[0]);
+            self.open.push(closing);
+        }
+    }
+
+    fn closes(&mut self, end: u32) {
+        while let Some(closing) = self.open.pop_if(|c| c.0 <= end) {
+            self.put(self.bracket(closing.1)[1]);
+        }
+    }
+
+    /// LaTeX raises one word, or what stands in braces.
+    fn bracket(&self, exponent: bool) -> [&'static str; 2] {
+        match self.spelling {
+            Spelling::Latex if exponent => ["{", "}"],
+            _ => ["(", ")"],
+        }
     }
 
     /// What stands before a token: white space, comments, and marks that only arrange.
@@ -272,7 +296,6 @@ impl<'a> Writer<'a> {
             _ if kept => own(),
             Tok::Number(value, text) => one(self.number(*value, text)),
             Tok::Name(_) => one(self.name(tokens, i)),
-            Tok::Power(_) if self.stays_raised(tokens, i) => own(),
             Tok::Power(n) => one(self.power(*n)),
             Tok::Sym("^") => {
                 let raised = if grouped { None } else { self.raised(tokens, i) };
@@ -305,7 +328,9 @@ impl<'a> Writer<'a> {
         if RESERVED.contains(&word) || WORDS.contains(&word) {
             return word.to_owned();
         }
-        if word == "x" && self.spelling == Spelling::Unicode && between_sizes(tokens, i) {
+        let size = self.places.is_size(token.span.start);
+        let sign = word == "x" && self.in_shape(token) && !size;
+        if sign && self.spelling == Spelling::Unicode {
             return "×".to_owned();
         }
         match self.spelling {
@@ -346,6 +371,10 @@ impl<'a> Writer<'a> {
             let close = !braced || tokens.get(inner + count)?.is("}");
             close.then_some(inner + count + usize::from(braced) - i)
         };
+        // The upper end of a sum is no power, nor are the sizes of `ℝ^2`.
+        if self.places.is_bound(first.span.start) || self.in_shape(&tokens[i]) {
+            return None;
+        }
         if first.is("ᵀ") || first.is_word("T") {
             let count = end(1)?;
             return Some(Word {
@@ -358,19 +387,17 @@ impl<'a> Writer<'a> {
             return None;
         };
         let count = end(1 + minus)?;
-        let next = tokens.get(i + count);
-        let goes_on = next.is_some_and(|t| t.is("^") || matches!(t.tok, Tok::Power(_)));
         let whole = text.len() < 9 && text.bytes().all(|b| b.is_ascii_digit());
-        // The upper end of a sum is no power.
-        let sum = i > 0 && (tokens[i - 1].is("}") || sum_before(tokens, i));
-        let regrouped =
-            self.spelling == Spelling::Unicode && self.powered_before(tokens, i);
-        if !whole || goes_on || sum || regrouped {
+        let goes_on = !self.places.opening(tokens[i + 1].span.start).is_empty();
+        if !whole || goes_on {
             return None;
         }
         let n = if minus > 0 { -(*value as i32) } else { *value as i32 };
-        let text = if behind_power(tokens, i) { raised_digits(n) } else { self.power(n) };
-        Some(Word { text, tokens: count })
+        Some(Word { text: self.power(n), tokens: count })
+    }
+
+    fn in_shape(&self, token: &Token) -> bool {
+        self.places.in_shape(token.span.start)
     }
 
     /// In ASCII, `T_1` would be a name.
@@ -399,12 +426,14 @@ impl<'a> Writer<'a> {
             "-" if i > 0 && ["one", "multi"].iter().any(|w| tokens[i - 1].is_word(w)) => {
                 return own.to_owned();
             }
-            // A letter at the end of a line does not carry it on.
-            "×" if self.spelling == Spelling::Ascii && i + 1 == tokens.len() => {
-                return "*".to_owned();
-            }
-            "×" if self.spelling == Spelling::Ascii && in_shape(tokens, i) => {
-                return if tokens[i].space { "x" } else { " x " }.to_owned();
+            "×" if self.spelling == Spelling::Ascii && self.in_shape(&tokens[i]) => {
+                // A letter at the end of a line does not carry it on, and may be a loop's variable.
+                return match () {
+                    () if self.x_is_taken || i + 1 == tokens.len() => "*",
+                    () if tokens[i].space => "x",
+                    () => " x ",
+                }
+                .to_owned();
             }
             "∑_" if self.spelling == Spelling::Ascii => {
                 let plain = plain_index(&tokens[i + 1..]);
@@ -419,37 +448,6 @@ impl<'a> Writer<'a> {
             (Some(s), Spelling::Latex) => s.3.to_owned(),
             (None, _) => sym.to_owned(),
         }
-    }
-
-    /// Whether a raised digit has to stay one, since `^` would take another base or exponent.
-    fn stays_raised(&self, tokens: &[Token], i: usize) -> bool {
-        let hat = i > 1 && tokens[i - 2].is("^");
-        hat || behind_power(tokens, i) || self.powered_before(tokens, i)
-    }
-
-    /// Whether what stands before is itself a power: of `2^x^2` the sign `^` takes x first, of `2^x²`
-    /// the raised digit takes all.
-    fn powered_before(&self, tokens: &[Token], i: usize) -> bool {
-        let (mut depth, mut barred) = (0_usize, false);
-        for at in (0..i).rev() {
-            let token = &tokens[at];
-            let part =
-                matches!(token.tok, Tok::Name(_) | Tok::Number(..) | Tok::Power(_));
-            let next = tokens.get(at + 1).map_or(0, |t| t.span.start);
-            let glued = at + 1 == i || token.span.end == next || token.is("√");
-            let outside = depth == 0 && !barred;
-            match &token.tok {
-                Tok::Sym("^") if outside => return true,
-                _ if outside && !glued => return false,
-                Tok::Sym("‖" | "|") if depth == 0 => barred = !barred,
-                Tok::Sym(")" | "]" | "}") => depth += 1,
-                Tok::Sym("(" | "[" | "{") if depth > 0 => depth -= 1,
-                _ if !outside || part || ["-", "ᵀ", "√"].iter().any(|s| token.is(s)) =>
-                    {}
-                _ => return false,
-            }
-        }
-        self.previous.is_some_and(|t| t.is("^"))
     }
 }
 
@@ -467,41 +465,6 @@ fn same_name(spelled: String, key: &str) -> String {
     if canonical(&spelled) == key || key == "𝟏" { spelled } else { key.to_owned() }
 }
 
-/// Whether a `×` or `x` stands in a shape: behind a colon or `∈`, before any `=` or `~`.
-fn in_shape(tokens: &[Token], i: usize) -> bool {
-    let said = (0..i).rev().find(|&at| {
-        let t = &tokens[at];
-        t.is_word("in") || PARTS.iter().any(|s| t.is(s))
-    });
-    let Some(at) = said else { return false };
-    tokens[at].is(":")
-        || tokens[at].is("∈")
-        || tokens[at].is_word("in") && declares(tokens, at)
-}
-
-/// What parts of a statement stand between.
-const PARTS: [&str; 8] = [":", "∈", "=", ":=", "←", "~", ",", ";"];
-
-/// Whether the word `in` stands behind a name that gets a shape, and is no name of an equation.
-fn declares(tokens: &[Token], at: usize) -> bool {
-    let opened = |t: &Token| i32::from(t.is("(")) - i32::from(t.is(")"));
-    let before = &tokens[..at];
-    let last = before.iter().rev().find(|t| PARTS.iter().any(|s| t.is(s)));
-    let bracketed = before.iter().map(opened).sum::<i32>() > 0;
-    !bracketed && last.is_none_or(|t| t.is(",") || t.is(";"))
-}
-
-/// `H x D` in a shape.
-fn between_sizes(tokens: &[Token], i: usize) -> bool {
-    let size = |t: Option<&Token>, bracket: &str| {
-        t.is_some_and(|t| {
-            t.ident().is_some() || matches!(t.tok, Tok::Number(..)) || t.is(bracket)
-        })
-    };
-    let around = i > 0 && size(tokens.get(i - 1), ")") && size(tokens.get(i + 1), "(");
-    around && in_shape(tokens, i)
-}
-
 /// Whether `sum_` before an index is a sum's head in ASCII, and no name: before one letter, in braces
 /// or without, and before braces with bounds.
 fn plain_index(tokens: &[Token]) -> bool {
@@ -515,16 +478,6 @@ fn plain_index(tokens: &[Token]) -> bool {
     let bounds = end.is_some_and(|end| inner[..end].iter().any(|t| t.is("=")));
     let one = inner.first().and_then(Token::ident);
     bounds || one.is_some_and(|n| ascii(&n.key).len() == 1)
-}
-
-/// `∑_i ^`.
-fn sum_before(tokens: &[Token], i: usize) -> bool {
-    i > 1 && tokens[i - 2].is("∑_")
-}
-
-/// Whether a power stands right before, which `^` would take into its exponent and `²` does not.
-fn behind_power(tokens: &[Token], i: usize) -> bool {
-    i > 0 && matches!(tokens[i - 1].tok, Tok::Power(_))
 }
 
 fn raised_digits(n: i32) -> String {

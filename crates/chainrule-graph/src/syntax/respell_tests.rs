@@ -175,7 +175,23 @@ fn a_power_of_an_exponent_keeps_its_sign() {
             all.iter().for_each(|second| drop(to(&once, *second)));
         }
     }
-    assert_eq!(to(&file("2^x^2"), Spelling::Unicode), file("2^x^2"));
+    let spelled = |power: &str| {
+        all.map(|s| {
+            let text = to(&file(power), s);
+            text.lines().nth(1).unwrap_or_default()["a = ".len()..].to_owned()
+        })
+    };
+    assert_eq!(spelled("2^x^2"), ["2^(x²)", "2^(x^2)", "2^{x^{2}}"]);
+    assert_eq!(spelled("2^x²"), ["(2^x)²", "(2^x)^2", "(2^x)^{2}"]);
+    assert_eq!(spelled("2^-x^2"), ["2^(−x²)", "2^(-x^2)", "2^{-x^{2}}"]);
+    assert_eq!(
+        spelled("x²^2^3 x"),
+        ["(x²)^(2³) x", "(x^2)^(2^3) x", "(x^{2})^{2^{3}} x"]
+    );
+    assert_eq!(
+        spelled("(x²ᵀ)ᵀ²"),
+        ["(((x²)ᵀ)ᵀ)²", "(((x^2)^T)^T)^2", "(((x^{2})^{\\top})^{\\top})^{2}"]
+    );
     assert_eq!(to(&file("x^2 2"), Spelling::Unicode), file("x² 2"));
     assert_eq!(
         to(&file("‖x‖ x²"), Spelling::Ascii),
@@ -183,13 +199,28 @@ fn a_power_of_an_exponent_keeps_its_sign() {
     );
 }
 
-/// ASCII has no sign for a power behind a power: there it stays `²`.
 #[test]
 fn a_power_of_a_power_stays_one() {
     let all = [Spelling::Unicode, Spelling::Ascii, Spelling::Latex];
-    for text in
-        ["L = x²^{2} y\n", "L = x² ² y\n", "L = x^2^3\n", "L = {sum}(x) + e^{sum}(x)\n"]
-    {
+    for text in [
+        "L = x²^{2} y\n",
+        "L = x² ² y\n",
+        "L = x^2^3\n",
+        "L = x^{2}^{3}\n",
+        "L = x²^{-1e-320} y\n",
+        "L = (t − x)²^{2 + x\n# a comment\n} y\n",
+        "L = x²^it{2} y\n",
+        "L = {sum}(x) + e^{sum}(x)\n",
+        "L = x{sum}x(x)\n",
+        "param W : 2×2 = 2^x^2\n",
+        "a := [1; 2; 3]\nt = ∑_{i=2}^{T} a_i + ∑_{i=1}^{2}{a}^{2}\n",
+        "x : ℝ^2, z ∈ ℝ^{2×2}, y in R^{2 x 2}\n",
+        "W_l : H×x for l = 1..2\n",
+        "W_l : H×D for x = 1..2\n",
+        "z = W[a : H×2] W× # the line goes on\n  W\n",
+        "f(x, β = 2^3²) = x²^β\n",
+        "a_0 = 2\nfor l = 1..3: a_l = W_l a_{\\\\l-1}\n",
+    ] {
         for (a, b) in all.iter().flat_map(|a| all.map(|b| (*a, b))) {
             to(&to(text, a), b);
         }
