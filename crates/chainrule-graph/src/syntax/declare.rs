@@ -119,6 +119,11 @@ impl Parser<'_> {
         }
         let rest = &self.tokens[self.at..];
         let Some(close) = rest.iter().position(|t| t.is("}")) else { return false };
+        let word = |t: &Token| t.ident().is_some() || matches!(t.tok, Tok::Number(..));
+        let element = |t: &Token| word(t) || [",", "-", ".."].iter().any(|s| t.is(s));
+        if !rest[1..close].iter().all(element) {
+            return false;
+        }
         let power = rest.get(close + 1).is_some_and(|t| t.is("^"));
         self.at += if power { close + 2 } else { 0 };
         power

@@ -1,17 +1,18 @@
 //! Groups of LaTeX (`\frac{a}{b}`, `{…}`, cases, elements) as brackets and words of the language.
 //!
-//! In: the tokens of a file, and which names are functions. Out: for each token of a group the text that
+//! In: a file, its tokens, and which names are functions. Out: for each token of a group the text that
 //! stands for it in Unicode and ASCII, `None` for all others.
 
 use super::token::{Tok, Token};
 
 /// The text for each token that belongs to a group.
 pub(super) fn regrouped(
+    text: &str,
     tokens: &[Token],
     function: &dyn Fn(&str) -> bool,
 ) -> Vec<Option<String>> {
     let mut out: Vec<Option<String>> = vec![None; tokens.len()];
-    let groups = Groups { tokens, opened: opened(tokens), function };
+    let groups = Groups { text, tokens, opened: opened(tokens), function };
     for (close, open) in groups.opened.iter().enumerate() {
         let Some(open) = *open else { continue };
         let Some((before, opening, closing)) = groups.texts(open, close) else {
@@ -60,6 +61,7 @@ enum Place {
 }
 
 struct Groups<'a> {
+    text: &'a str,
     tokens: &'a [Token],
     opened: Vec<Option<usize>>,
     function: &'a dyn Fn(&str) -> bool,
@@ -75,6 +77,8 @@ impl Groups<'_> {
             Place::Numerator => Some((Some("("), "(", ") / ")),
             Place::Denominator if simple => Some((None, "", ")")),
             Place::Denominator => Some((None, "(", "))")),
+            // Right within square brackets a line end would end a row.
+            Place::Index if self.ends_a_line(open, close) => Some((Some(""), "[(", ")]")),
             Place::Index => Some((Some(""), "[", "]")),
             Place::Exponent => Some(either(simple && !self.joins(open, close, true))),
             Place::Value => {
@@ -119,14 +123,20 @@ impl Groups<'_> {
     }
 
     /// Whether without a bracket it would become one with a word beside it: an index; the argument of a
-    /// function.
+    /// function. A line ends within brackets only.
     fn joins(&self, open: usize, close: usize, raised: bool) -> bool {
         let next = self.tokens.get(close + 1);
         let follows = |sym: &str| next.is_some_and(|t| t.is(sym));
         let indexed = next.is_some_and(|t| !t.space) && (follows("[") || follows("_"));
         let name = self.tokens[open + 1].ident();
         let named = name.is_some_and(|n| (self.function)(&n.key));
-        indexed || named && (raised || !follows("("))
+        let ends = self.ends_a_line(open, close);
+        indexed || ends || named && (raised || !follows("("))
+    }
+
+    fn ends_a_line(&self, open: usize, close: usize) -> bool {
+        let inside = self.tokens[open].span.to(self.tokens[close].span);
+        inside.of(self.text).contains('\n')
     }
 
     /// `^{T}`, `^{2}`, `^{-1}`: powers of one word are read where they stand.

@@ -173,7 +173,7 @@ impl<'a> Writer<'a> {
             tokens.windows(2).any(|t| t[0].is_word("for") && t[1].is_word("x"));
         let mut groups = match self.spelling {
             Spelling::Latex => vec![None; tokens.len()],
-            _ => regrouped(&tokens, self.known),
+            _ => regrouped(self.text, &tokens, self.known),
         };
         for line in lines {
             let tokens = &line.tokens;

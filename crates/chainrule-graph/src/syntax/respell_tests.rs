@@ -213,6 +213,8 @@ fn a_power_of_a_power_stays_one() {
         "L = {sum}(x) + e^{sum}(x)\n",
         "L = x{sum}x(x)\n",
         "param W : 2×2 = 2^x^2\n",
+        "x := [1 2 3]\nL = x_{1\n+1}\n",
+        "L = x{sum\n}(x) + {x\n}x^{x # in x\n}\n",
         "a := [1; 2; 3]\nt = ∑_{i=2}^{T} a_i + ∑_{i=1}^{2}{a}^{2}\n",
         "x : ℝ^2, z ∈ ℝ^{2×2}, y in R^{2 x 2}\n",
         "W_l : H×x for l = 1..2\n",

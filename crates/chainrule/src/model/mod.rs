@@ -33,6 +33,7 @@ mod evaluate;
 mod fit;
 mod gradients;
 mod losses;
+mod mixing;
 pub(crate) mod names;
 mod options;
 pub(crate) mod overrides;

@@ -2,21 +2,23 @@
 //! without gradients, nothing allocated per question.
 //!
 //! In: a [`Trained`] network and prepared inputs, row by row. Out: its outputs, row by row. Invariant:
-//! a row's output has the same bits alone as among others. Deliberately absent: preparation of
-//! cells and the units of the target (see [`Trained::predict`]).
+//! a row's output has the same bits alone as among others, unless the file adds over the rows of a
+//! batch. Deliberately absent: preparation of cells and the units of the target (see
+//! [`Trained::predict`]).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chainrule_graph::graph::{NodeId, SymId};
-use chainrule_graph::syntax::ast::Role;
+use chainrule_graph::syntax::ast::{Layout, Role};
 use chainrule_kernels::{Real, Team};
 
 use super::Trained;
+use super::mixing::mixes_rows;
 use crate::error::Error;
 use crate::plan::Purpose;
 use crate::run::{BatchRows, BatchSource, Machine};
-use crate::train::{Meter, Planned};
+use crate::train::{EVALUATION_ROWS, Meter, Planned};
 
 /// A network bound to a number of rows. See [`Trained::predictor`].
 #[derive(Debug)]
@@ -64,7 +66,8 @@ impl Trained {
     /// The network planned for at most `rows` rows at a time, fewer where that many inputs would not
     /// stay in the caches. `T` is the number type of the outputs; with that of the training (`f32`
     /// by default) they have the bits of [`Trained::predict`]. With several threads and `rows` from 512
-    /// on, each thread has a copy of a network of at most 4 MiB.
+    /// on, each thread has a copy of a network of at most 4 MiB. A network whose output adds over the rows
+    /// of a batch is asked 256 rows at a time, as by [`Trained::predict`].
     ///
     /// # Errors
     /// [`Error::Usage`] if `rows` is 0, or the file says no output.
@@ -80,24 +83,32 @@ impl Trained {
         let inputs: Vec<Input<T>> = symbols
             .filter(|s| s.role == Role::Input)
             .map(|s| {
-                let (down, along) = s.shape.under(&self.sizes).unwrap_or((1, 1));
-                Input { symbol: s.id, cols: down * along, values: Vec::new() }
+                let cols = self.model.entries(s, &self.sizes).unwrap_or(1);
+                Input { symbol: s.id, cols, values: Vec::new() }
             })
             .collect();
         let cols = inputs.iter().map(|i| i.cols).sum();
         let planned = Planned::plain(&self.model, &self.sizes);
         let team = Arc::clone(&planned.team);
-        let together = rows.min(near::<T>(cols, team.threads()));
+        let mixed = mixes_rows(&self.model.module);
+        let together = match mixed {
+            true => EVALUATION_ROWS,
+            false => rows.min(near::<T>(cols, team.threads())),
+        };
         let (machine, output) = self.forward(&planned, together)?;
         let output = output.ok_or_else(|| usage("output", "the file names no output"))?;
-        let entries = (cols, machine.width(output));
+        let width = match self.model.module.layout {
+            Layout::One => machine.width(output),
+            Layout::Columns | Layout::Rows => machine.width(output) / together,
+        };
+        let entries = (cols, width);
         let learned: usize = self.tensors.iter().map(|t| t.numbers.len()).sum();
         let small = learned * size_of::<T>() <= COPIED;
         // Blocks are put together row by row.
         let by_rows = machine.slice(output).map(<[T]>::len) == Some(together * entries.1);
         let mut own = Vec::new();
-        if team.threads() > 1 && rows >= 2 * FEW && inputs.len() == 1 && small && by_rows
-        {
+        let dealt = inputs.len() == 1 && small && by_rows && !mixed;
+        if team.threads() > 1 && rows >= 2 * FEW && dealt {
             let alone = Planned { team: Arc::new(Team::single()), ..planned };
             for _ in 0..team.threads() {
                 let (machine, _) = self.forward(&alone, rows.min(near::<T>(cols, 1)))?;
@@ -258,24 +269,55 @@ mod tests {
         predictor.machine.plan().lent.contains_key(&predictor.inputs[0].symbol)
     }
 
+    const TRAIN: &str = "\ntrain: sgd(lr = 0.1), batch full, epochs 1, seed 1\n";
+
     #[test]
     fn rows_dealt_to_threads_have_the_bits_of_one_thread() {
-        let text = "input x : D\ntarget t : K\nparam W : K×D ~ he\nz = tanh(W x)\nL = mse(t, z)\n\
-                    minimize mean(L)\noutput: z\ntrain: sgd(lr = 0.1), batch full, epochs 1, seed 1\n";
+        same_on_threads(
+            "input x : D\ntarget t : K\nparam W : K×D ~ he\nz = tanh(W x)\nL = mse(t, z)\n\
+             minimize mean(L)\noutput: z",
+        );
+    }
+
+    #[test]
+    fn matrices_of_examples_are_asked_row_by_row() {
+        let file = |layout: &str, shapes: [&str; 3], product: &str| {
+            format!(
+                "examples: {layout}\ninput x : {}\ntarget t : {}\nparam W : {} ~ he\nz = {product}\n\
+             J = ‖z − t‖² / N\nminimize J\noutput: z",
+                shapes[0], shapes[1], shapes[2],
+            )
+        };
+        same_on_threads(&file("rows", ["N×D", "N×K", "D×K"], "tanh(x W)"));
+        same_on_threads(&file("columns", ["D×N", "K×N", "K×D"], "tanh(W x)"));
+    }
+
+    #[test]
+    fn rows_that_look_at_each_other_are_taken_together_the_same_on_any_threads() {
+        same_on_threads(
+            "examples: rows\ninput x : N×D\ntarget t : N×K\nparam W : D×K ~ he\na = x W\n\
+             z = a − sum(a) / N\nJ = ‖z − t‖² / N\nminimize J\noutput: z",
+        );
+    }
+
+    fn same_on_threads(text: &str) {
+        let text = format!("{text}{TRAIN}");
         let data = table(&[("x", 3, &[0.5; 12]), ("t", 2, &[0.5; 8])]).unwrap();
         let on = |threads: usize| {
             let model =
-                Model::parse_with(text, Options::default().threads(threads)).unwrap();
+                Model::parse_with(&text, Options::default().threads(threads)).unwrap();
             let trained = model.fit(&data, &mut |_| Default::default()).unwrap();
             trained.predictor::<f32>(1000).unwrap()
         };
         let rows: Vec<f32> =
             (0..3 * 5003).map(|i| (i % 101) as f32 / 50.0 - 1.0).collect();
         let (mut one, mut two) = (on(1), on(2));
+        let width = one.inputs();
+        assert_eq!((width, one.outputs()), (3, 2));
         // A machine with one processor gives no second thread.
         assert!(one.own.is_empty() && two.own.len() != 1);
         for n in [5003, 5000, 4, 2001, 300, 5003] {
-            let some = &rows[..3 * n];
+            let some = &rows[..width * n];
             assert!(one.predict(some) == two.predict(some), "{n} rows");
             assert_eq!(one.predict(some).len(), 2 * n);
         }

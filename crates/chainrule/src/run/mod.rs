@@ -59,6 +59,8 @@ pub struct Machine<T: Real> {
     seconds: f64,
     /// Whether the last run left a gradient to the update.
     waits: bool,
+    /// A matrix whose columns are the examples.
+    by_columns: Option<NodeId>,
 }
 
 /// A bound plan, and the symbols whose rows it gathers first.
@@ -95,6 +97,7 @@ impl<T: Real> Machine<T> {
             way: Way::Together,
             seconds: 0.0,
             waits: false,
+            by_columns: None,
         };
         machine.grow(scratch + CHUNK);
         let variances: Vec<u32> =
@@ -317,11 +320,25 @@ impl<T: Real> Machine<T> {
         best
     }
 
+    /// From now on [`Machine::value`] and [`Machine::slice`] give this node, whose columns are
+    /// examples, column by column.
+    pub fn by_columns(&mut self, node: NodeId) {
+        self.by_columns = Some(node);
+    }
+
     /// The value of a node that the plan keeps: example by example, each row by row.
     #[must_use]
     pub fn value(&self, node: NodeId) -> Option<Vec<f64>> {
-        let look = self.look(self.plan.values.get(&node)?);
-        Some(self.read(&look))
+        Some(self.read(&self.kept(node)?))
+    }
+
+    fn kept(&self, node: NodeId) -> Option<Look> {
+        let mut look = self.look(self.plan.values.get(&node)?);
+        if self.by_columns == Some(node) {
+            look.size.swap(1, 2);
+            look.stride.swap(1, 2);
+        }
+        Some(look)
     }
 
     /// The first entry of a node that the plan keeps: the value of a scalar.
@@ -341,7 +358,7 @@ impl<T: Real> Machine<T> {
     /// A kept value where it lies, if examples and rows lie one after the other.
     #[must_use]
     pub fn slice(&self, node: NodeId) -> Option<&[T]> {
-        let look = self.look(self.plan.values.get(&node)?);
+        let look = self.kept(node)?;
         let mut step = 1;
         for axis in (0..3).rev() {
             if look.size[axis] > 1 && look.stride[axis] != step {

@@ -12,6 +12,7 @@ use chainrule_graph::graph::{NodeId, SymId};
 use chainrule_graph::module::Module;
 use chainrule_graph::optimizer;
 use chainrule_graph::shape::Sizes;
+use chainrule_graph::syntax::ast::Layout;
 use chainrule_kernels::{Real, Team};
 
 use super::moves::{Move, Weights};
@@ -104,7 +105,9 @@ impl<'a> Planned<'a> {
     /// `data` tells what is an index; it may have no rows.
     pub(crate) fn new(model: &'a Model, sizes: &'a Sizes, data: &Dataset) -> Self {
         let is_index = |key: &str| matches!(data.array(key), Some(Array::Index { .. }));
-        let index = data_symbols(&model.module).filter(|s| is_index(&s.key));
+        // Where a batch is a matrix, equations may read all of it.
+        let alone = model.module.layout == Layout::One;
+        let index = data_symbols(&model.module).filter(|s| alone && is_index(&s.key));
         Self {
             model,
             sizes,
@@ -167,6 +170,11 @@ impl<'a> Planned<'a> {
         memory::fits(&plan, size_of::<T>(), states, copies)?;
         let mut machine = Machine::new(Arc::new(plan), Arc::clone(&self.team));
         self.fix(&mut machine)?;
+        if self.module().layout == Layout::Columns
+            && let Some(output) = x.output
+        {
+            machine.by_columns(output);
+        }
         Ok((x, machine))
     }
 

@@ -492,6 +492,40 @@ fn layouts_that_write_the_batch_as_a_matrix_train_alike() {
 }
 
 #[test]
+fn classes_of_a_batch_as_a_matrix_are_those_of_one_example() {
+    let data = two_classes(300);
+    let tail = "output: p\ndata: x = x1 x2, t = y, hold out 20 %\n\
+                train: sgd(lr = 0.5), batch 16, epochs 3, seed 1, precision f64";
+    let one = "input x : D\ntarget t : K one-hot\nparam W : K×D = 0, b : K = 0\n\
+               p = softmax(W x + b)\nminimize mean(cross_entropy(t, p))\n";
+    let columns = "examples: columns\ninput x : D×N\ntarget t : K×N one-hot\n\
+                   param W : K×D = 0, b : K = 0\np = softmax(W x + b)\n\
+                   minimize mean(cross_entropy(t, p))\n";
+    let rows = "examples: rows\ninput x : N×D\ntarget t : N×K one-hot\n\
+                param W : D×K = 0, b : 1×K = 0\np = softmax(x W + b)\n\
+                minimize mean(cross_entropy(t, p))\n";
+    let inputs: Vec<f64> = (0..600).map(|i| f64::from(i % 37) / 18.0 - 1.0).collect();
+    let all = [one, columns, rows].map(|text| {
+        let trained = fit(&format!("{text}{tail}"), Options::default(), &data);
+        let mut predictor = trained.predictor::<f64>(100).unwrap();
+        (
+            trained.history().last().unwrap().held_metric.unwrap(),
+            trained.predict(&data).unwrap().values,
+            predictor.predict(&inputs).to_vec(),
+        )
+    });
+    assert!(all[0].0 > 0.85, "{}", all[0].0);
+    let near = |a: &[f64], b: &[f64]| {
+        a.len() == b.len() && a.iter().zip(b).all(|(p, q)| (p - q).abs() < 1e-12)
+    };
+    for (metric, values, predicted) in &all[1..] {
+        assert_eq!(*metric, all[0].0);
+        assert!(near(values, &all[0].1) && values.len() == 600);
+        assert!(near(predicted, &all[0].2) && predicted.len() == 600);
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_trained_says_which_lines_it_lacks() {
     let error = Model::parse("z = w x\nw := [1 2]\nx := [1; 2]").unwrap_err();
     let Error::Diagnostics(all) = error else { panic!("{error}") };

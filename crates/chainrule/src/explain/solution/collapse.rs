@@ -123,10 +123,12 @@ impl Finder<'_> {
         Some(Affine { a: Some(a), c, products: inner.products + 1, ..inner })
     }
 
-    /// With a single number that runs through, weights are factors.
+    /// With a single number that runs through, weights of one unit are factors.
     fn scaled(&mut self, p: NodeId, q: NodeId) -> Option<Affine> {
         let (w, x) = if self.runs(q) { (p, q) } else { (q, p) };
-        let weight = !self.runs(w) && matches!(self.g[w].op, Op::Symbol(_));
+        let shape = &self.g[w].shape;
+        let unit = *shape == self.each(shape);
+        let weight = !self.runs(w) && matches!(self.g[w].op, Op::Symbol(_)) && unit;
         (weight && self.g[x].shape.is_scalar()).then(|| self.product(w, x))?
     }
 
