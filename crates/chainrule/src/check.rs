@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chainrule_graph::derived::{Derived, expand};
 use chainrule_graph::diag::{Code, Diagnostic, Span};
 use chainrule_graph::expand::Purpose as Form;
-use chainrule_graph::graph::{NodeId, SymId};
+use chainrule_graph::graph::NodeId;
 use chainrule_graph::module::{Module, Symbol};
 use chainrule_graph::shape::{Atom, Dim, Sizes};
 use chainrule_graph::syntax::ast::{Layout, Mark, Role};
@@ -21,7 +21,7 @@ use crate::data::{Array, Dataset};
 use crate::error::Error;
 use crate::init;
 use crate::memory;
-use crate::model::batch_dim;
+use crate::model::{batch_dim, indices};
 use crate::plan::{Options, Purpose, plan};
 use crate::run::{BatchSource, Machine};
 
@@ -145,14 +145,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, Error> {
         let x = expand(m, d, Form::Training);
         let batch = batch_dim(m);
-        let index: Vec<SymId> = m
-            .symbols
-            .iter()
-            .filter(|s| {
-                matches!(data.and_then(|d| d.array(&s.key)), Some(Array::Index { .. }))
-            })
-            .map(|s| s.id)
-            .collect();
+        let index = data.map_or_else(Vec::new, |data| indices(m, data));
         let options = Options {
             sizes: sizes.clone(),
             rows,

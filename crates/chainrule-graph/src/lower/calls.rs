@@ -8,7 +8,7 @@ use crate::functions::Functions;
 use crate::graph::{Axis, Binary, FuncId, NodeId, Op, Unary};
 use crate::ops::elementwise::UNARY;
 use crate::shape::{Dim, Shape};
-use crate::syntax::ast::{Arg, Expr, ExprKind, Layout, Name};
+use crate::syntax::ast::{Arg, Expr, ExprKind, Layout, Name, Param};
 
 use super::Lowerer;
 use super::expr::{Form, Mode, Scope};
@@ -169,10 +169,26 @@ impl Lowerer<'_> {
                     self.error(Diagnostic::error(Code::G2, span, text));
                     return None;
                 };
-                *slot = Some((None, self.expr(default, &Scope::open())?));
+                *slot = Some((None, self.default(id, p, default)?));
             }
         }
         slots.into_iter().collect()
+    }
+
+    /// What a parameter is without an argument.
+    fn default(&mut self, id: FuncId, p: &Param, value: &Expr) -> Option<NodeId> {
+        if self.defaults.contains(&id) {
+            let name = &self.functions.get(id).name.written;
+            let text = format!(
+                "the default of `{}` calls `{name}` itself; a function has no recursion",
+                p.name.written
+            );
+            return self.error(Diagnostic::error(Code::N3, value.span, text));
+        }
+        self.defaults.push(id);
+        let node = self.expr(value, &Scope::open());
+        self.defaults.pop();
+        node
     }
 
     fn function_call(
@@ -306,36 +322,46 @@ impl Lowerer<'_> {
                 self.g.add(op, &[], Span::default())
             };
             let args: Vec<NodeId> = dims.iter().enumerate().map(slot).collect();
-            self.apply(id, &args, Form::Definition, Mode::Plain, None);
+            let body = self.apply(id, &args, Form::Definition, Mode::Plain, None);
             if self.functions.get(id).computed.is_some() {
                 self.apply(id, &args, Form::Computed, Mode::Plain, None);
+            }
+            // What comes from above is a name in the line of a function of one example.
+            let above = body.filter(|_| !self.functions.is_entrywise(id)).map(|b| {
+                let shape = self.shape(b);
+                self.g.add(
+                    Op::Slot(OWN + dims.len() as u32, shape, false),
+                    &[],
+                    Span::default(),
+                )
+            });
+            if self.functions.get(id).derivative.is_some() && body.is_some() {
+                self.apply(id, &args, Form::Derivative, Mode::Plain, above);
             }
         }
         *self.g = before;
     }
 
-    /// No function comes back to itself by way of others; directly is seen where it is put in.
+    /// No function comes back to itself by way of others, and no derivative to itself; directly is seen
+    /// where it is put in.
     fn check_recursion(&mut self) {
         let functions = self.functions;
         for i in functions.shipped..functions.all.len() {
             let own = FuncId(i as u32);
-            let (mut seen, mut todo) = (Vec::new(), called(functions, own));
-            let direct = todo.contains(&own);
-            while let Some(f) = todo.pop() {
-                if !seen.contains(&f) {
-                    seen.push(f);
-                    todo.extend(called(functions, f));
+            let direct = called(functions, (own, false)).iter().any(|c| c.0 == own);
+            let name = &functions.get(own).name;
+            let what = match () {
+                () if direct => continue,
+                () if comes_back(functions, (own, false)) => {
+                    format!("`{}` calls itself by way of another function", name.written)
                 }
-            }
-            if seen.contains(&own) && !direct {
-                let name = &functions.get(own).name;
-                let text = format!(
-                    "`{}` calls itself by way of another function; a function has no \
-                     recursion",
-                    name.written
-                );
-                self.error(Diagnostic::error(Code::N3, name.span, text));
-            }
+                () if comes_back(functions, (own, true)) => {
+                    format!("the derivative of `{}` comes back to itself", name.written)
+                }
+                () => continue,
+            };
+            let text = format!("{what}; a function has no recursion");
+            self.error(Diagnostic::error(Code::N3, name.span, text));
         }
     }
 
@@ -678,14 +704,39 @@ fn inner(scope: &Scope) -> Scope {
     Scope { objective: false, listed: false, ..scope.clone() }
 }
 
-/// The functions that stand in a body.
-fn called(functions: &Functions, f: FuncId) -> Vec<FuncId> {
-    let f = functions.get(f);
+/// A function, or its derivative.
+type Called = (FuncId, bool);
+
+fn comes_back(functions: &Functions, start: Called) -> bool {
+    let (mut seen, mut todo) = (Vec::new(), called(functions, start));
+    while let Some(f) = todo.pop() {
+        if !seen.contains(&f) {
+            seen.push(f);
+            todo.extend(called(functions, f));
+        }
+    }
+    seen.contains(&start)
+}
+
+/// What is put in for a function (its body, stable form and defaults), or for its derivative: the line
+/// that gives it, else all that the function calls and their derivatives.
+fn called(functions: &Functions, (id, derivative): Called) -> Vec<Called> {
+    let f = functions.get(id);
+    let mut todo: Vec<&Expr> = match &f.derivative {
+        Some(line) if derivative => vec![line],
+        _ => {
+            let defaults = f.params.iter().filter_map(|p| p.default.as_ref());
+            [&f.body].into_iter().chain(&f.computed).chain(defaults).collect()
+        }
+    };
+    let derived = derivative && f.derivative.is_none();
     let mut out = Vec::new();
-    let mut todo: Vec<&Expr> = std::iter::once(&f.body).chain(&f.computed).collect();
     while let Some(e) = todo.pop() {
-        if let ExprKind::Call { func, .. } = &e.kind {
-            out.extend(functions.find(&func.written));
+        if let ExprKind::Call { func, primes, .. } = &e.kind
+            && let Some(callee) = functions.find(&func.written)
+        {
+            out.push((callee, *primes > 0));
+            out.extend(derived.then_some((callee, true)));
         }
         todo.extend(super::children(e));
     }

@@ -63,6 +63,8 @@ pub(crate) struct Lowerer<'a> {
     pub used: BTreeSet<String>,
     pub diags: Vec<Diagnostic>,
     pub unfolding: Vec<FuncId>,
+    /// Functions whose defaults are being read.
+    pub defaults: Vec<FuncId>,
     pub dropouts: Vec<(f64, Span)>,
     pub norms: Vec<crate::shape::Shape>,
     pub weight: Option<NodeId>,
@@ -105,6 +107,7 @@ impl<'a> Lowerer<'a> {
             used: BTreeSet::new(),
             diags: Vec::new(),
             unfolding: Vec::new(),
+            defaults: Vec::new(),
             dropouts: Vec::new(),
             norms: Vec::new(),
             weight: None,

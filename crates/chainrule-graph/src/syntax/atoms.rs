@@ -81,14 +81,14 @@ impl Parser<'_> {
         !self.locals.iter().any(|l| l == key) && self.scope.is_function(key)
     }
 
-    /// `{softmax}(z)` on one line: braces of LaTeX leave no trace, so this is a call as well.
+    /// `{softmax}(z)` without a comment: braces of LaTeX leave no trace, so this is a call as well.
     fn calls_in_braces(&self) -> bool {
         let is = |by: usize, sym: &str| self.ahead(by).is_some_and(|t| t.is(sym));
         let name = self.ahead(1).and_then(Token::ident);
         let called = is(2, "}") && is(3, "(");
         let whole = self.ahead(2).map(|close| self.here().to(close.span));
-        let one_line = whole.is_some_and(|s| !s.of(self.scope.text).contains('\n'));
-        called && one_line && name.is_some_and(|n| self.is_function(&n.key))
+        let bare = whole.is_some_and(|s| !s.of(self.scope.text).contains('#'));
+        called && bare && name.is_some_and(|n| self.is_function(&n.key))
     }
 
     fn call_in_braces(&mut self) -> ExprKind {

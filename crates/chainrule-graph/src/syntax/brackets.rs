@@ -12,9 +12,7 @@ impl Parser<'_> {
         self.at += 1;
         let mut indices = Vec::new();
         loop {
-            self.skip_newlines();
             indices.push(self.index());
-            self.skip_newlines();
             if self.eat("]") {
                 return indices;
             }

@@ -7,7 +7,8 @@ use crate::diag::{Code, Diagnostic, Edit, Span};
 use super::lines::Block;
 use super::names;
 
-/// `W1` and `W^{[1]}` in one file: the rarer spelling is reported, with edits to the other.
+/// `W1` and `W^{[1]}` in one file: the rarer spelling is reported, with edits to the other. Blocks that loops
+/// have made are looked at, too: there `W_l` is `W1`.
 pub(crate) fn one_spelling(text: &str, blocks: &[Block], out: &mut Vec<Diagnostic>) {
     let mut symbols: BTreeMap<String, BTreeMap<String, Vec<Span>>> = BTreeMap::new();
     let tokens = blocks.iter().flat_map(|b| &b.lines).flat_map(|l| &l.tokens);
@@ -29,6 +30,12 @@ fn report(
     let rank = |s: &(&String, &Vec<Span>)| (s.1.len(), std::cmp::Reverse(s.1[0]));
     let Some((main, places)) = spellings.iter().max_by_key(rank) else { return };
     let (main_span, main_text) = (places[0], places[0].of(text));
+    let made = |(key, places): (&String, &Vec<Span>)| {
+        places.iter().any(|p| names::canonical(p.of(text)) != *key)
+    };
+    if spellings.iter().any(made) {
+        return report_made(spellings, main, out);
+    }
     for (_, places) in spellings.iter().filter(|s| s.0 != main) {
         let written = places[0].of(text);
         let message =
@@ -41,6 +48,22 @@ fn report(
                     format!("write `{main_text}` everywhere"),
                     places.iter().map(edit).collect(),
                 ),
+        );
+    }
+}
+
+/// Where a loop has made one of them, no edit says how its line should be written.
+fn report_made(
+    spellings: &BTreeMap<String, Vec<Span>>,
+    main: &str,
+    out: &mut Vec<Diagnostic>,
+) {
+    for (key, places) in spellings.iter().filter(|s| s.0 != main) {
+        let message = format!("`{key}` and `{main}` are one symbol in two spellings");
+        out.push(
+            Diagnostic::error(Code::N2, places[0], message)
+                .label(spellings[main][0], format!("`{main}` here"))
+                .hint("write one of them everywhere, in loops as well"),
         );
     }
 }

@@ -30,8 +30,10 @@ impl Reader<'_> {
         for (kind, tokens) in &parts[1..] {
             let mut parser = Parser::new(tokens, self.scope, diagnostics);
             parser.locals.clone_from(&locals);
-            // The gradient that arrives.
-            parser.locals.push("g".to_string());
+            // The gradient that arrives at a function of one example.
+            if params.iter().any(|p| p.shape.is_some()) {
+                parser.locals.push("g".to_string());
+            }
             let slot =
                 if *kind == Part::Computed { &mut computed } else { &mut derivative };
             if slot.is_some() {

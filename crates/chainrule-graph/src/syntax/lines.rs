@@ -76,7 +76,14 @@ struct Grouping {
     blocks: Vec<Block>,
     above: Vec<Comment>,
     /// Brackets that are open in the last block.
-    open: Vec<(&'static str, Span)>,
+    open: Vec<Open>,
+}
+
+struct Open {
+    bracket: &'static str,
+    span: Span,
+    /// Whether it holds rows, which end with their lines: `[1 2; 3 4]`, and not `W[1, 2]`.
+    rows: bool,
 }
 
 impl Grouping {
@@ -102,7 +109,7 @@ impl Grouping {
             self.blocks.push(Block { above, ..Block::default() });
         }
         self.above.clear();
-        let row_end = self.open.last().is_some_and(|o| o.0 == "[");
+        let row_end = self.open.last().is_some_and(|o| o.rows);
         let Line { indent, tokens, comment, .. } = line;
         self.count(&tokens);
         let Some(block) = self.blocks.last_mut() else { return };
@@ -139,11 +146,16 @@ impl Grouping {
     }
 
     fn count(&mut self, tokens: &[Token]) {
-        for token in tokens {
+        for (i, token) in tokens.iter().enumerate() {
             match token.tok {
-                Tok::Sym(s @ ("(" | "[" | "{")) => self.open.push((s, token.span)),
+                Tok::Sym(bracket @ ("(" | "[" | "{")) => {
+                    let before = i.checked_sub(1).map(|i| &tokens[i]);
+                    let index = !token.space && before.is_some_and(has_index);
+                    let rows = bracket == "[" && !index;
+                    self.open.push(Open { bracket, span: token.span, rows });
+                }
                 Tok::Sym(s @ (")" | "]" | "}"))
-                    if self.open.last().is_some_and(|o| closes(o.0, s)) =>
+                    if self.open.last().is_some_and(|o| closes(o.bracket, s)) =>
                 {
                     self.open.pop();
                 }
@@ -153,7 +165,7 @@ impl Grouping {
     }
 
     fn report_open(&self, diagnostics: &mut Vec<Diagnostic>) {
-        if let Some((bracket, span)) = self.open.last() {
+        if let Some(Open { bracket, span, .. }) = self.open.last() {
             let message = format!("the bracket `{bracket}` is never closed");
             diagnostics.push(Diagnostic::error(Code::P1, *span, message));
         }
@@ -165,6 +177,16 @@ enum Glue {
     New,
     SameLine,
     Below,
+}
+
+/// What a glued `[` is the index of, or, behind 1, the condition.
+fn has_index(token: &Token) -> bool {
+    match &token.tok {
+        Tok::Name(_) | Tok::Power(_) => true,
+        Tok::Number(_, text) => text == "1",
+        Tok::Sym(s) => [")", "]", "}", "ᵀ", "‖", "|"].contains(s),
+        _ => false,
+    }
 }
 
 fn closes(open: &str, close: &str) -> bool {

@@ -81,8 +81,13 @@ pub fn parse(
     }
     let (lines, mut diagnostics) = lexer::lex(text);
     let blocks = lines::blocks(lines, &mut diagnostics);
+    let before = diagnostics.len();
     checks::one_spelling(text, &blocks, &mut diagnostics);
+    let told = diagnostics.len() > before;
     let blocks = expand::expand(blocks, overrides, &mut diagnostics);
+    if !told {
+        checks::one_spelling(text, &blocks, &mut diagnostics);
+    }
     let scope = Scope::of(&blocks, shipped, text);
     let mut file = ast::File::default();
     for block in &blocks {

@@ -77,8 +77,6 @@ impl Groups<'_> {
             Place::Numerator => Some((Some("("), "(", ") / ")),
             Place::Denominator if simple => Some((None, "", ")")),
             Place::Denominator => Some((None, "(", "))")),
-            // Right within square brackets a line end would end a row.
-            Place::Index if self.ends_a_line(open, close) => Some((Some(""), "[(", ")]")),
             Place::Index => Some((Some(""), "[", "]")),
             Place::Exponent => Some(either(simple && !self.joins(open, close, true))),
             Place::Value => {
@@ -123,20 +121,20 @@ impl Groups<'_> {
     }
 
     /// Whether without a bracket it would become one with a word beside it: an index; the argument of a
-    /// function. A line ends within brackets only.
+    /// function. A comment ends its line, which goes on within brackets only.
     fn joins(&self, open: usize, close: usize, raised: bool) -> bool {
         let next = self.tokens.get(close + 1);
         let follows = |sym: &str| next.is_some_and(|t| t.is(sym));
         let indexed = next.is_some_and(|t| !t.space) && (follows("[") || follows("_"));
         let name = self.tokens[open + 1].ident();
         let named = name.is_some_and(|n| (self.function)(&n.key));
-        let ends = self.ends_a_line(open, close);
-        indexed || ends || named && (raised || !follows("("))
+        let comments = self.comments(open, close);
+        indexed || comments || named && (raised || !follows("("))
     }
 
-    fn ends_a_line(&self, open: usize, close: usize) -> bool {
+    fn comments(&self, open: usize, close: usize) -> bool {
         let inside = self.tokens[open].span.to(self.tokens[close].span);
-        inside.of(self.text).contains('\n')
+        inside.of(self.text).contains('#')
     }
 
     /// `^{T}`, `^{2}`, `^{-1}`: powers of one word are read where they stand.

@@ -5,12 +5,11 @@
 //! the new text reads as the same tree, which is looked at before it is given out. Deliberately
 //! absent: any other layout than the author's.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::diag::{Code, Diagnostic, Severity, Span};
-use crate::lower::is_builtin;
 
-use super::ast::{Expr, ExprKind, File, Statement, StatementKind};
+use super::ast::{Expr, ExprKind, File};
 use super::greek::ascii;
 use super::latex;
 use super::lexer::lex;
@@ -19,6 +18,7 @@ use super::parse;
 use super::places::{Closing, Places, expressions};
 use super::print::{Style, ascii_number, print_file};
 use super::regroup::regrouped;
+use super::scope::Scope;
 use super::token::{Line, Tok, Token};
 
 /// How words are written.
@@ -51,9 +51,11 @@ pub fn respell(
     }
     let (lines, _) = lex(text);
     let places = Places::of(&mut before.file);
-    let own: BTreeSet<&str> =
-        before.file.statements.iter().filter_map(function).collect();
-    let known = |name: &str| shipped(name) || is_builtin(name) || own.contains(name);
+    let mut said = Vec::new();
+    let blocks = super::lines::blocks(lex(text).0, &mut said);
+    let blocks = super::expand::expand(blocks, &[], &mut said);
+    let scope = Scope::of(&blocks, shipped, text);
+    let known = |name: &str| scope.is_function(name);
     let out = Writer::new(text, &known, spelling, &places).all(&lines);
     let after = parse(&out, shipped, &[]);
     let wrong = errors(after.diagnostics);
@@ -63,14 +65,6 @@ pub fn respell(
         }
         None if same(&before.file, &after.file) => Ok(out),
         None => Err(vec![changed(&before.file, &after.file)]),
-    }
-}
-
-/// The name of the function that a statement defines.
-fn function(s: &Statement) -> Option<&str> {
-    match &s.kind {
-        StatementKind::Function(f) => Some(&f.name.key),
-        _ => None,
     }
 }
 
@@ -133,6 +127,10 @@ struct Writer<'a> {
     open: Vec<Closing>,
     /// Where the last words begin that nothing stands between.
     run: Vec<usize>,
+    /// The tokens of the line.
+    line: Range<usize>,
+    /// Brackets that are open in the text.
+    within: Vec<&'static str>,
     /// Whether a loop counts in x, so that the letter is no sign.
     x_is_taken: bool,
 }
@@ -161,42 +159,40 @@ impl<'a> Writer<'a> {
             open: Vec::new(),
             out: String::new(),
             run: Vec::new(),
+            line: 0..0,
+            within: Vec::new(),
             x_is_taken: false,
         }
     }
 
     fn all(mut self, lines: &'a [Line]) -> String {
-        let mut at = 0;
         // A group may reach over the lines.
         let tokens: Vec<Token> = lines.iter().flat_map(|l| l.tokens.clone()).collect();
         self.x_is_taken =
             tokens.windows(2).any(|t| t[0].is_word("for") && t[1].is_word("x"));
-        let mut groups = match self.spelling {
+        let groups = match self.spelling {
             Spelling::Latex => vec![None; tokens.len()],
             _ => regrouped(self.text, &tokens, self.known),
         };
+        let (mut at, mut i, mut end) = (0, 0, 0);
         for line in lines {
-            let tokens = &line.tokens;
-            let rest = groups.split_off(tokens.len());
-            let mut i = 0;
-            while i < tokens.len() {
-                self.gap(at, &tokens[i], i, line.aligned);
+            self.line = end..end + line.tokens.len();
+            end = self.line.end;
+            while i < end {
+                self.gap(at, &tokens[i], i == self.line.start, line.aligned);
                 self.opens(&tokens[i]);
+                let grouped = groups.get(i + 1).is_some_and(Option::is_some);
                 let word = match &groups[i] {
                     Some(text) => Word { text: text.clone(), tokens: 1 },
-                    None => self.word(
-                        tokens,
-                        i,
-                        groups.get(i + 1).is_some_and(Option::is_some),
-                    ),
+                    None => self.word(&tokens, i, grouped),
                 };
                 self.put(&word.text);
-                let end = tokens[i + word.tokens - 1].span.end;
-                self.closes(end);
-                at = end as usize;
+                let read = &tokens[i..i + word.tokens];
+                read.iter().for_each(|t| self.count(t));
+                at = read.last().map_or(at, |t| t.span.end as usize);
+                self.closes(at as u32);
                 i += word.tokens;
             }
-            groups = rest;
         }
         let rest = &self.text[at..];
         match self.spelling {
@@ -204,6 +200,14 @@ impl<'a> Writer<'a> {
             _ => self.out.push_str(&arranged(rest)),
         }
         self.out
+    }
+
+    fn count(&mut self, token: &Token) {
+        match token.tok {
+            Tok::Sym(open @ ("(" | "[" | "{")) => self.within.push(open),
+            Tok::Sym(")" | "]" | "}") => drop(self.within.pop()),
+            _ => {}
+        }
     }
 
     /// Brackets round the powers that begin with a token.
@@ -229,13 +233,13 @@ impl<'a> Writer<'a> {
     }
 
     /// What stands before a token: white space, comments, and marks that only arrange.
-    fn gap(&mut self, at: usize, token: &Token, i: usize, aligned: bool) {
+    fn gap(&mut self, at: usize, token: &Token, first: bool, aligned: bool) {
         let gap = self.text.get(at..token.span.start as usize).unwrap_or("");
         if self.spelling == Spelling::Latex || matches!(token.tok, Tok::Raw(..)) {
             return self.between(gap);
         }
         let mut plain = arranged(gap);
-        if i == 0 && aligned {
+        if first && aligned {
             // A statement of a display begins a line of its own.
             self.out.push_str(plain.trim_end_matches([' ', '\t']));
             if self.out.trim().is_empty() {
@@ -245,8 +249,13 @@ impl<'a> Writer<'a> {
             }
             return self.run.clear();
         }
-        if i > 0 && plain.contains('\n') {
-            // A line end within brackets of LaTeX; a comment has to end all the same.
+        let braces = self.within.last() == Some(&"{");
+        if first && !braces && !self.out.is_empty() && !plain.contains('\n') {
+            // The line before ended with a `\\` that only arranges.
+            plain = "\n".to_owned();
+        }
+        if (!first || braces) && plain.contains('\n') {
+            // A line end within braces or brackets of LaTeX; a comment has to end all the same.
             plain = match plain.contains('#') {
                 true => format!("{}\n  ", plain.trim_end()),
                 false => " ".to_owned(),
@@ -291,7 +300,7 @@ impl<'a> Writer<'a> {
         // The settings have words of their own.
         let setting = ["train", "precision", "examples", "digits"];
         let kept = self.spelling == Spelling::Latex
-            && setting.iter().any(|w| tokens[0].is_word(w));
+            && setting.iter().any(|w| tokens[self.line.start].is_word(w));
         match &token.tok {
             _ if kept => own(),
             Tok::Number(value, text) => one(self.number(*value, text)),
@@ -368,7 +377,9 @@ impl<'a> Writer<'a> {
         let inner = i + 1 + usize::from(braced);
         let first = tokens.get(inner)?;
         let end = |count: usize| -> Option<usize> {
-            let close = !braced || tokens.get(inner + count)?.is("}");
+            let last = tokens.get(inner + count - usize::from(!braced))?;
+            let comment = tokens[i].span.to(last.span).of(self.text).contains('#');
+            let close = !comment && (!braced || last.is("}"));
             close.then_some(inner + count + usize::from(braced) - i)
         };
         // The upper end of a sum is no power, nor are the sizes of `ℝ^2`.
@@ -417,6 +428,10 @@ impl<'a> Writer<'a> {
         match sym {
             // `^⊤` was written with its own sign for the height.
             "ᵀ" if i > 0 && tokens[i - 1].is("^") => return own.to_owned(),
+            // In braces with a comment.
+            "ᵀ" if i > 1 && tokens[i - 1].is("{") && tokens[i - 2].is("^") => {
+                return own.to_owned();
+            }
             "ᵀ" => return self.transpose(tokens.get(i + 1)),
             // What LaTeX groups with stays in LaTeX.
             _ if self.spelling == Spelling::Latex && own.starts_with('\\') => {
@@ -429,7 +444,7 @@ impl<'a> Writer<'a> {
             "×" if self.spelling == Spelling::Ascii && self.in_shape(&tokens[i]) => {
                 // A letter at the end of a line does not carry it on, and may be a loop's variable.
                 return match () {
-                    () if self.x_is_taken || i + 1 == tokens.len() => "*",
+                    () if self.x_is_taken || i + 1 == self.line.end => "*",
                     () if tokens[i].space => "x",
                     () => " x ",
                 }

@@ -67,7 +67,7 @@ pub use gradients::GradientNorm;
 pub use options::Options;
 pub use predict::{Prediction, Rows};
 pub use predictor::Predictor;
-pub(crate) use roles::{WEIGHT, batch_dim, data_symbols, sizes as sizes_of};
+pub(crate) use roles::{WEIGHT, batch_dim, data_symbols, indices, sizes as sizes_of};
 pub(crate) use stored::to_file;
 pub use summary::Summary;
 pub use trained::Trained;

@@ -10,7 +10,7 @@ use chainrule_graph::module::{Module, Symbol};
 use chainrule_graph::shape::{Atom, Dim, Sizes};
 use chainrule_graph::syntax::ast::{Layout, Role};
 
-use crate::data::{Dataset, SymbolInfo};
+use crate::data::{Array, Dataset, SymbolInfo};
 use crate::error::Error;
 
 /// The symbol that carries the weight of an example, where the `data:` line has weights.
@@ -52,6 +52,15 @@ pub(crate) fn batch_dim(module: &Module) -> Option<String> {
         [Atom::Name(name)] => Some(name.clone()),
         _ => None,
     }
+}
+
+/// One-hot symbols that a plan may hold as an index, as the data does. Where a batch is a matrix,
+/// equations may read all of it.
+pub(crate) fn indices(module: &Module, data: &Dataset) -> Vec<SymId> {
+    let alone = module.layout == Layout::One;
+    let is_index = |key: &str| matches!(data.array(key), Some(Array::Index { .. }));
+    let all = data_symbols(module).filter(|s| alone && is_index(&s.key));
+    all.map(|s| s.id).collect()
 }
 
 /// Refuses a file that cannot be trained, with the lines that it lacks.

@@ -20,10 +20,10 @@ use super::order::Order;
 use super::score::Tally;
 use super::settings::Settings;
 use super::{EVALUATION_ROWS, Fed, PartFeeds};
-use crate::data::{Array, Dataset, Part};
+use crate::data::{Dataset, Part};
 use crate::error::Error;
 use crate::memory;
-use crate::model::{Model, batch_dim, data_symbols};
+use crate::model::{Model, batch_dim, indices};
 use crate::plan::{self, Options, Purpose};
 use crate::run::{Clock, Machine, UpdateRule};
 use crate::schedule;
@@ -104,15 +104,11 @@ pub(crate) struct Planned<'a> {
 impl<'a> Planned<'a> {
     /// `data` tells what is an index; it may have no rows.
     pub(crate) fn new(model: &'a Model, sizes: &'a Sizes, data: &Dataset) -> Self {
-        let is_index = |key: &str| matches!(data.array(key), Some(Array::Index { .. }));
-        // Where a batch is a matrix, equations may read all of it.
-        let alone = model.module.layout == Layout::One;
-        let index = data_symbols(&model.module).filter(|s| alone && is_index(&s.key));
         Self {
             model,
             sizes,
             team: Arc::new(Team::new(model.options.team())),
-            index: index.map(|s| s.id).collect(),
+            index: indices(&model.module, data),
             watched: false,
         }
     }

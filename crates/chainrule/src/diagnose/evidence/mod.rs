@@ -202,6 +202,10 @@ impl<'a> Evidence<'a> {
             Some(losses) => (losses, true),
             None => (self.start.as_ref()?.losses.clone(), false),
         };
+        // Nothing to be held against, where a batch's loss is no mean of losses of its rows.
+        if losses.is_empty() {
+            return None;
+        }
         let baseline = mean(&losses);
         let spread = losses.iter().map(|v| (v - baseline).powi(2)).sum::<f64>();
         // Rows that are looked at stand for all: the error is that of so many rows.
