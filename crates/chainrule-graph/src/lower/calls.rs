@@ -282,8 +282,12 @@ impl Lowerer<'_> {
         let mode = self.mode_for(first, scope);
         let outer = self.site;
         self.site = outer.or(Some(span));
+        let told = self.diags.len();
         let body = self.apply(id, &nodes, Form::Definition, mode, None);
         self.site = outer;
+        if body.is_none() && (id.0 as usize) < functions.shipped {
+            self.blame_call(told, f, (&shaped, given), span);
+        }
         let body = body?;
         if shaped.len() > 1 {
             return Some(body);
@@ -375,6 +379,27 @@ impl Lowerer<'_> {
             _ if s.cols.is_one() => Mode::Plain,
             _ => Mode::Columns,
         }
+    }
+
+    /// What did not fit in the body of a shipped function, as a finding of its call: nobody has written the
+    /// body into the file.
+    fn blame_call(
+        &mut self,
+        told: usize,
+        f: &crate::syntax::ast::Function,
+        (shaped, given): (&[usize], &[(Option<Expr>, NodeId)]),
+        span: Span,
+    ) {
+        let inside = self.diags.split_off(told);
+        let Some(first) = inside.first() else { return };
+        let d = match shaped {
+            [a, b, ..] => self.misfit_arguments(f, &given[*a], &given[*b], span),
+            _ => {
+                let text = format!("`{}` cannot take this argument", f.name.written);
+                Diagnostic::error(first.code, span, text)
+            }
+        };
+        self.error(d);
     }
 
     /// Arguments that share a dimension name must have the same shape.

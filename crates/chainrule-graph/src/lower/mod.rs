@@ -241,6 +241,15 @@ fn layout(file: &File) -> Layout {
     said.last().map_or(Layout::One, |(l, _)| l)
 }
 
+/// A size that a later equation gives, where an earlier one was read with another.
+fn too_late(text: &str, g: &Graph, n: NodeId) -> Diagnostic {
+    let span = g[n].span;
+    let written = text.get(span.start as usize..span.end as usize).unwrap_or("this");
+    let message = format!("the sizes that are found for `{written}` do not go together");
+    Diagnostic::error(Code::S8, span, message)
+        .hint("say what the symbols in it are before they are used: param W : H×D")
+}
+
 /// The functions that a file sees: shipped ones and its own.
 pub(crate) fn functions_of(file: &File, overrides: &[Override]) -> Functions {
     declare::functions(file, overrides).0
@@ -263,6 +272,11 @@ fn lower(file: &File, text: &str, overrides: &[Override]) -> (Module, Vec<Diagno
     diags.append(&mut lowerer.diags);
     let (dropouts, norms) = (lowerer.dropouts, lowerer.norms);
     graph.resolve(&dims);
+    if !crate::diag::has_errors(&diags)
+        && let Err((n, _)) = crate::verify::broken(&graph, &dims, false)
+    {
+        diags.push(too_late(text, &graph, n));
+    }
     let norms = norms.iter().map(|s| dims.resolve_shape(s)).collect();
     (draft.module(file, graph, dims, functions, dropouts, norms), diags)
 }

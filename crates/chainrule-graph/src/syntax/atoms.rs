@@ -36,8 +36,11 @@ impl Parser<'_> {
     }
 
     fn number(&mut self, value: f64, text: &str) -> ExprKind {
+        // The variable of a loop, of which an index is asked, is a number by now.
+        let written = self.here().of(self.scope.text).starts_with('1');
         self.at += 1;
-        if text == "1" && self.glued() && self.is("[") && !self.context.literal {
+        let one = text == "1" && written;
+        if one && self.glued() && self.is("[") && !self.context.literal {
             return self.indicator();
         }
         ExprKind::Number(value, text.to_string())
@@ -405,7 +408,12 @@ impl Parser<'_> {
 
     fn bound(&mut self) -> Expr {
         if self.is("{") {
-            return self.braces();
+            let inside = self.braces();
+            // A function's name is no call here.
+            return match inside.kind {
+                ExprKind::Paren(name) if matches!(name.kind, ExprKind::Name(_)) => *name,
+                _ => inside,
+            };
         }
         let start = self.here();
         match self.peek().map(|t| (t, &t.tok)) {

@@ -437,7 +437,8 @@ fn plain_number(text: &str) -> String {
     let end = text.find([' ', '\\']).unwrap_or(text.len());
     match power_of_ten(&text[end..]) {
         Some((power, _)) => format!("{}e{power}", &text[..end]),
-        None => text.replace('E', "e").replace("e+", "e"),
+        // `1.` before `.*` would be two dots.
+        None => text.trim_end_matches('.').replace('E', "e").replace("e+", "e"),
     }
 }
 

@@ -69,8 +69,17 @@ impl Places {
                 if is_power(without_minus(exponent)) {
                     self.round(exponent.span, true);
                 }
+                // `W^{[1]^\top}` is the transpose of layer 1's W.
+                if let ExprKind::Paren(inside) = &exponent.kind
+                    && let ExprKind::Transpose(base) = &inside.kind
+                    && matches!(base.kind, ExprKind::Matrix(_) | ExprKind::Stack(_))
+                {
+                    self.round(base.span, false);
+                }
             }
-            ExprKind::Transpose(base) if is_power(base) => self.round(base.span, false),
+            ExprKind::Transpose(base) | ExprKind::Element(base, _) if is_power(base) => {
+                self.round(base.span, false);
+            }
             ExprKind::Sum { to: Some(to), .. } => drop(self.bounds.insert(to.span.start)),
             _ => {}
         }

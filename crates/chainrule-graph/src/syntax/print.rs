@@ -425,7 +425,13 @@ fn raised(exponent: &Expr) -> Option<String> {
         Some(['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][c.to_digit(10)? as usize])
     };
     let digits: Option<String> = text.chars().map(digit).collect();
-    digits.filter(|d| !d.is_empty() && text.len() < 9).map(|d| format!("{minus}{d}"))
+    digits.filter(|_| is_power(text)).map(|d| format!("{minus}{d}"))
+}
+
+/// Whether a number can be raised digits: those of `100^00` would be read as 0.
+pub(super) fn is_power(text: &str) -> bool {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits && text.len() < 9 && (text == "0" || !text.starts_with('0'))
 }
 
 fn unicode(op: BinaryOp) -> &'static str {

@@ -179,7 +179,13 @@ impl<'a> Writer<'a> {
             self.line = end..end + line.tokens.len();
             end = self.line.end;
             while i < end {
-                self.gap(at, &tokens[i], i == self.line.start, line.aligned);
+                // An index stands right behind what it is of.
+                let index = groups[i].as_deref() == Some("[");
+                if !(index
+                    && self.text[at..tokens[i].span.start as usize].trim().is_empty())
+                {
+                    self.gap(at, &tokens[i], i == self.line.start, line.aligned);
+                }
                 self.opens(&tokens[i]);
                 let grouped = groups.get(i + 1).is_some_and(Option::is_some);
                 let word = match &groups[i] {
@@ -282,8 +288,9 @@ impl<'a> Writer<'a> {
         let melts = self.run.first().is_some_and(|&at| melts(&self.out[at..], word));
         // `2^-1x` can be read in two ways, `2⁻¹x` in one.
         let last = self.run.last().map_or("", |&at| &self.out[at..]);
+        let letter = |c: char| super::names::is_letter(c) || c == '\\';
         let power = last.starts_with('^') && last.ends_with(|c: char| c.is_ascii_digit());
-        if melts || power && word.starts_with(super::names::is_letter) {
+        if melts || power && word.starts_with(letter) {
             self.between(" ");
         }
         if self.run.len() == RUN {
@@ -398,7 +405,7 @@ impl<'a> Writer<'a> {
             return None;
         };
         let count = end(1 + minus)?;
-        let whole = text.len() < 9 && text.bytes().all(|b| b.is_ascii_digit());
+        let whole = super::print::is_power(text);
         let goes_on = !self.places.opening(tokens[i + 1].span.start).is_empty();
         if !whole || goes_on {
             return None;

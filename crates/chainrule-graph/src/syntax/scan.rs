@@ -85,7 +85,8 @@ fn scan_command(text: &str) -> Option<(String, usize)> {
         name if COMMANDS.contains(&name) => content,
         _ => return None,
     };
-    let first = base.chars().next().filter(|&c| is_letter(c));
+    // `sumz_` would be a name and the sign of an index.
+    let first = base.chars().next().filter(|&c| is_letter(c) && !base.ends_with('_'));
     first.map(|_| (base, 1 + end + length))
 }
 

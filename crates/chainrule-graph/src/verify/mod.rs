@@ -26,8 +26,18 @@ use differences::{Check, Held};
 /// An argument that comes after its node, a shape that is not that of the operation, operands
 /// that do not fit, an open dimension, or a call in a graph of primitives.
 pub fn structure(g: &Graph, dims: &Dims, only_primitives: bool) -> Result<(), String> {
+    broken(g, dims, only_primitives)
+        .map_err(|(id, what)| format!("node {} {:?}: {what}", id.0, g[id].op))
+}
+
+/// The same; an error has the node.
+pub(crate) fn broken(
+    g: &Graph,
+    dims: &Dims,
+    only_primitives: bool,
+) -> Result<(), (NodeId, String)> {
     for (id, node) in g.iter() {
-        let bad = |what: &str| Err(format!("node {} {:?}: {what}", id.0, node.op));
+        let bad = |what: &str| Err((id, what.to_owned()));
         if node.args.iter().any(|a| *a >= id) {
             return bad("an argument comes later");
         }
