@@ -309,7 +309,7 @@ fn parts(place: &Place) -> Vec<String> {
             }
         }
     }
-    all.retain(|name| name.ends_with(".part"));
+    all.retain(|name| [".part", ".tmp"].iter().any(|end| name.ends_with(end)));
     all
 }
 

@@ -30,6 +30,31 @@ fn a_full_disk_is_said() {
     assert!(ran.err.contains("cannot write the results"), "{}", ran.err);
 }
 
+/// By links of our own: were a device replaced, it would be the machine's.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_file_is_written_into_and_a_link_stays() {
+    let place = Place::new();
+    place.file("a.chain", "z = W1ᵀ x\n");
+    let link = |name: &str, to: &str| {
+        std::os::unix::fs::symlink(to, place.path().join(name)).expect("a link");
+    };
+    let fmt = |to: &str| place.run(&["fmt", "a.chain", "--to", "ascii", "-o", to]);
+    link("full", "/dev/full");
+    link("file", "there.chain");
+    place.file("there.chain", "");
+    let full = fmt("full");
+    assert_eq!(full.status, 3, "{full:?}");
+    assert_eq!(
+        (fmt("file").status, fmt("/dev/stdout").out.as_str()),
+        (0, "z = W1^T x\n")
+    );
+    let at = |name: &str| place.path().join(name);
+    assert!(at("full").is_symlink() && at("file").is_symlink());
+    let written = std::fs::read_to_string(at("there.chain")).expect("written");
+    assert_eq!(written, "z = W1^T x\n");
+}
+
 #[test]
 fn colours_come_only_where_they_are_wanted() {
     let place = Place::new();

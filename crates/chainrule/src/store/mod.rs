@@ -25,6 +25,8 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::limits::HEADER;
 
+pub use aside::write_whole;
+
 pub(crate) use aside::write_aside;
 
 /// The newest format that is written and read here.
