@@ -15,8 +15,19 @@ use super::ast::{
     StatementKind,
 };
 
-/// Where a bracket closes, and whether it stands round an exponent.
-pub(super) type Closing = (u32, bool);
+/// Where a bracket closes, and what it stands round.
+pub(super) type Closing = (u32, Round);
+
+/// What a bracket stands round.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Round {
+    /// What is raised, or has an index.
+    Base,
+    /// A power that is an exponent.
+    Exponent,
+    /// What is raised of more than one sign: in LaTeX alone, which raises one.
+    Raised,
+}
 
 /// What the tree knows of the text.
 #[derive(Default)]
@@ -24,6 +35,8 @@ pub(super) struct Places {
     /// Brackets by where they open, the outermost first.
     opening: BTreeMap<u32, Vec<Closing>>,
     bounds: BTreeSet<u32>,
+    /// First bytes of brackets round exponents, and their last ones: braces in LaTeX.
+    braces: BTreeSet<u32>,
     /// Shapes: their first byte and their end.
     shapes: BTreeMap<u32, u32>,
     sizes: BTreeSet<u32>,
@@ -50,6 +63,11 @@ impl Places {
         self.bounds.contains(&at)
     }
 
+    /// Whether the bracket at this byte stands round an exponent.
+    pub(super) fn is_brace(&self, at: u32) -> bool {
+        self.braces.contains(&at)
+    }
+
     /// Whether the word at this byte is part of a shape.
     pub(super) fn in_shape(&self, at: u32) -> bool {
         self.shapes.range(..=at).next_back().is_some_and(|s| at < *s.1)
@@ -64,34 +82,67 @@ impl Places {
         match &e.kind {
             ExprKind::Binary(BinaryOp::Pow, base, exponent) => {
                 if is_power(base) || matches!(base.kind, ExprKind::Transpose(_)) {
-                    self.round(base.span, false);
+                    self.round(base.span, Round::Base);
                 }
-                if is_power(without_minus(exponent)) {
-                    self.round(exponent.span, true);
+                match is_power(without_minus(exponent)) {
+                    true => self.round(exponent.span, Round::Exponent),
+                    false => self.raised(exponent),
                 }
                 // `W^{[1]^\top}` is the transpose of layer 1's W.
                 if let ExprKind::Paren(inside) = &exponent.kind
                     && let ExprKind::Transpose(base) = &inside.kind
                     && matches!(base.kind, ExprKind::Matrix(_) | ExprKind::Stack(_))
                 {
-                    self.round(base.span, false);
+                    self.round(base.span, Round::Base);
                 }
             }
             ExprKind::Transpose(base) | ExprKind::Element(base, _) if is_power(base) => {
-                self.round(base.span, false);
+                self.round(base.span, Round::Base);
             }
-            ExprKind::Sum { to: Some(to), .. } => drop(self.bounds.insert(to.span.start)),
+            ExprKind::Sum { to: Some(to), .. } => {
+                self.bounds.insert(to.span.start);
+                self.raised(to);
+            }
             _ => {}
         }
         children(e).into_iter().for_each(|c| self.expression(c));
     }
 
     /// The copies of a loop's line stand at one place.
-    fn round(&mut self, span: Span, exponent: bool) {
+    fn round(&mut self, span: Span, what: Round) {
         let here = self.opening.entry(span.start).or_default();
-        if !here.contains(&(span.end, exponent)) {
-            here.push((span.end, exponent));
+        if !here.contains(&(span.end, what)) {
+            here.push((span.end, what));
             here.sort_by_key(|c| std::cmp::Reverse(c.0));
+        }
+    }
+
+    /// Braces in place of brackets, where they would not be read as a mark: `x^{(l)}`, `W^{[1]}`, `W^{T}`.
+    fn raised(&mut self, e: &Expr) {
+        if let ExprKind::Paren(inside) = &e.kind {
+            let written = inside.span.start > e.span.start;
+            let mark = match &inside.kind {
+                ExprKind::Name(name) => name.key == "T",
+                ExprKind::Paren(_) | ExprKind::Matrix(_) | ExprKind::Stack(_) => true,
+                ExprKind::Transpose(_) | ExprKind::Element(..) => true,
+                _ => false,
+            };
+            if written && !mark {
+                self.braces.extend([e.span.start, e.span.end - 1]);
+            }
+            return;
+        }
+        // `\hat{y}` is several.
+        let letter = |c: char| c.is_ascii() || ('Α'..='ω').contains(&c);
+        let one_sign = match &e.kind {
+            ExprKind::Number(_, text) => text.len() == 1,
+            ExprKind::Name(name) => {
+                name.key.chars().count() == 1 && name.key.chars().all(letter)
+            }
+            _ => false,
+        };
+        if !one_sign {
+            self.round(e.span, Round::Raised);
         }
     }
 

@@ -15,7 +15,7 @@ use super::latex;
 use super::lexer::lex;
 use super::names::{RESERVED, WORDS, canonical};
 use super::parse;
-use super::places::{Closing, Places, expressions};
+use super::places::{Closing, Places, Round, expressions};
 use super::print::{Style, ascii_number, print_file};
 use super::regroup::regrouped;
 use super::scope::Scope;
@@ -186,7 +186,7 @@ impl<'a> Writer<'a> {
                 {
                     self.gap(at, &tokens[i], i == self.line.start, line.aligned);
                 }
-                self.opens(&tokens[i]);
+                self.opens(&tokens, i);
                 let grouped = groups.get(i + 1).is_some_and(Option::is_some);
                 let word = match &groups[i] {
                     Some(text) => Word { text: text.clone(), tokens: 1 },
@@ -217,8 +217,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Brackets round the powers that begin with a token.
-    fn opens(&mut self, token: &Token) {
-        for &closing in self.places.opening(token.span.start) {
+    fn opens(&mut self, tokens: &[Token], i: usize) {
+        for &closing in self.places.opening(tokens[i].span.start) {
+            // What stands in braces already does not begin behind its `^`.
+            let raised = i > 0 && tokens[i - 1].is("^");
+            if closing.1 == Round::Raised && !(raised && self.spelling == Spelling::Latex)
+            {
+                continue;
+            }
             self.put(self.bracket(closing.1)[0]);
             self.open.push(closing);
         }
@@ -231,9 +237,9 @@ impl<'a> Writer<'a> {
     }
 
     /// LaTeX raises one word, or what stands in braces.
-    fn bracket(&self, exponent: bool) -> [&'static str; 2] {
+    fn bracket(&self, round: Round) -> [&'static str; 2] {
         match self.spelling {
-            Spelling::Latex if exponent => ["{", "}"],
+            Spelling::Latex if round != Round::Base => ["{", "}"],
             _ => ["(", ")"],
         }
     }
@@ -406,7 +412,8 @@ impl<'a> Writer<'a> {
         };
         let count = end(1 + minus)?;
         let whole = super::print::is_power(text);
-        let goes_on = !self.places.opening(tokens[i + 1].span.start).is_empty();
+        let mut opening = self.places.opening(tokens[i + 1].span.start).iter();
+        let goes_on = opening.any(|c| c.1 != Round::Raised);
         if !whole || goes_on {
             return None;
         }
@@ -432,7 +439,11 @@ impl<'a> Writer<'a> {
 
     fn sign(&self, tokens: &[Token], i: usize, sym: &'static str) -> String {
         let own = tokens[i].span.of(self.text);
+        let brace = self.spelling == Spelling::Latex
+            && self.places.is_brace(tokens[i].span.start);
         match sym {
+            "(" if brace => return "{".to_owned(),
+            ")" if brace => return "}".to_owned(),
             // `^⊤` was written with its own sign for the height.
             "ᵀ" if i > 0 && tokens[i - 1].is("^") => return own.to_owned(),
             // In braces with a comment.

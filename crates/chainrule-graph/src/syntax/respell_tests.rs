@@ -199,6 +199,17 @@ fn a_power_of_an_exponent_keeps_its_sign() {
     );
 }
 
+/// TeX raises what stands in braces, or one sign.
+#[test]
+fn what_is_raised_in_latex_stands_in_braces() {
+    let text = "f = 2^(x+1) + x^0.5 + e^-x + e^sigmoid(x)² + x^b1 + x^n + ∑_{i=1}^10 a_i + e^ŷ + x^(T)\n";
+    let latex = "f = 2^{x+1} + x^{0.5} + e^{-x} + (e^{\\operatorname{sigmoid}(x)})^{2} + x^{b_{1}} + x^n + \\sum_{i=1}^{10} a_{i} + e^{\\hat{y}} + x^(T)\n";
+    assert_eq!(to(text, Spelling::Latex), latex);
+    let back = "f = 2^(x+1) + x^0.5 + e^−x + (e^(sigmoid(x)))² + x^b1 + x^n + ∑_{i=1}^{10} a_i + e^ŷ + x^(T)\n";
+    assert_eq!(to(latex, Spelling::Unicode), back);
+    assert_eq!(to(&to(back, Spelling::Ascii), Spelling::Latex), latex);
+}
+
 #[test]
 fn a_power_of_a_power_stays_one() {
     let all = [Spelling::Unicode, Spelling::Ascii, Spelling::Latex];
