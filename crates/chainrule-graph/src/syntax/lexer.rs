@@ -438,7 +438,8 @@ fn plain_number(text: &str) -> String {
     match power_of_ten(&text[end..]) {
         Some((power, _)) => format!("{}e{power}", &text[..end]),
         // `1.` before `.*` would be two dots.
-        None => text.trim_end_matches('.').replace('E', "e").replace("e+", "e"),
+        None if text.ends_with('.') => format!("{text}0"),
+        None => text.replace('E', "e").replace("e+", "e"),
     }
 }
 

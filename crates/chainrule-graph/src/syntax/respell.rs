@@ -52,7 +52,7 @@ pub fn respell(
     let (lines, _) = lex(text);
     let places = Places::of(&mut before.file);
     let mut said = Vec::new();
-    let blocks = super::lines::blocks(lex(text).0, &mut said);
+    let blocks = super::lines::blocks(lines.clone(), &mut said);
     let blocks = super::expand::expand(blocks, &[], &mut said);
     let scope = Scope::of(&blocks, shipped, text);
     let known = |name: &str| scope.is_function(name);
@@ -179,12 +179,11 @@ impl<'a> Writer<'a> {
             self.line = end..end + line.tokens.len();
             end = self.line.end;
             while i < end {
+                let gap = self.text.get(at..tokens[i].span.start as usize).unwrap_or("");
                 // An index stands right behind what it is of.
                 let index = groups[i].as_deref() == Some("[");
-                if !(index
-                    && self.text[at..tokens[i].span.start as usize].trim().is_empty())
-                {
-                    self.gap(at, &tokens[i], i == self.line.start, line.aligned);
+                if !(index && gap.trim().is_empty()) {
+                    self.gap(gap, &tokens[i], i == self.line.start, line.aligned);
                 }
                 self.opens(&tokens, i);
                 let grouped = groups.get(i + 1).is_some_and(Option::is_some);
@@ -245,8 +244,7 @@ impl<'a> Writer<'a> {
     }
 
     /// What stands before a token: white space, comments, and marks that only arrange.
-    fn gap(&mut self, at: usize, token: &Token, first: bool, aligned: bool) {
-        let gap = self.text.get(at..token.span.start as usize).unwrap_or("");
+    fn gap(&mut self, gap: &str, token: &Token, first: bool, aligned: bool) {
         if self.spelling == Spelling::Latex || matches!(token.tok, Tok::Raw(..)) {
             return self.between(gap);
         }

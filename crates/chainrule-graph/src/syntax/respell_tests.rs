@@ -227,6 +227,7 @@ fn a_power_of_a_power_stays_one() {
         "x := [1 2 3]\nL = x_{1\n+1} + x_{1 # one\n+1} + x_{1 # to\n:2} + x[2,\n  1]\n",
         "W = 2\nL = W^{[1].T} x + a⁻¹_{2} + a^2_{1}\n",
         "for l = 1..3: a_l = a_{l_{2 x}-1}\n",
+        "for l = 1..3: z_l = W_{1.l} 2. l\n",
         "x := [1.⊙5 2.]\ny = x^00 + ‖x‖²ŷwhere\n",
         "L = x{Sum}x(x) + ∑_{i=1}^relu{2} x_i + sum(x_\n{1})\n",
         "x := [1; 2]\nL = x^{[{[1]}\n1]} x\n",
