@@ -425,7 +425,8 @@ fn raised(exponent: &Expr) -> Option<String> {
         Some(['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][c.to_digit(10)? as usize])
     };
     let digits: Option<String> = text.chars().map(digit).collect();
-    digits.filter(|_| is_power(text)).map(|d| format!("{minus}{d}"))
+    let zero = !minus.is_empty() && text == "0";
+    digits.filter(|_| is_power(text) && !zero).map(|d| format!("{minus}{d}"))
 }
 
 /// Whether a number can be raised digits: those of `100^00` would be read as 0.

@@ -409,7 +409,8 @@ impl<'a> Writer<'a> {
             return None;
         };
         let count = end(1 + minus)?;
-        let whole = super::print::is_power(text);
+        // Raised digits have no −0.
+        let whole = super::print::is_power(text) && (minus == 0 || text != "0");
         let mut opening = self.places.opening(tokens[i + 1].span.start).iter();
         let goes_on = opening.any(|c| c.1 != Round::Raised);
         if !whole || goes_on {

@@ -228,6 +228,7 @@ fn a_power_of_a_power_stays_one() {
         "W = 2\nL = W^{[1].T} x + a⁻¹_{2} + a^2_{1}\n",
         "for l = 1..3: a_l = a_{l_{2 x}-1}\n",
         "for l = 1..3: z_l = W_{1.l} 2. l\n",
+        "d = x^(−0) + x^-0 + x^{-0}\n",
         "x := [1.⊙5 2.]\ny = x^00 + ‖x‖²ŷwhere\n",
         "L = x{Sum}x(x) + ∑_{i=1}^relu{2} x_i + sum(x_\n{1})\n",
         "x := [1; 2]\nL = x^{[{[1]}\n1]} x\n",
