@@ -291,9 +291,10 @@ impl<'a> Writer<'a> {
         }
         let melts = self.run.first().is_some_and(|&at| melts(&self.out[at..], word));
         // `2^-1x` can be read in two ways, `2⁻¹x` in one.
-        let last = self.run.last().map_or("", |&at| &self.out[at..]);
         let letter = |c: char| super::names::is_letter(c) || c == '\\';
-        let power = last.starts_with('^') && last.ends_with(|c: char| c.is_ascii_digit());
+        let last = self.run.first().map_or("", |&at| &self.out[at..]);
+        let raised = last.rsplit_once('^').map_or("", |(_, number)| number);
+        let power = raised.trim_start_matches(['-', '−']).parse::<f64>().is_ok();
         if melts || power && word.starts_with(letter) {
             self.between(" ");
         }

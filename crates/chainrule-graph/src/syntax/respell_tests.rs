@@ -193,6 +193,7 @@ fn a_power_of_an_exponent_keeps_its_sign() {
         ["(((x²)ᵀ)ᵀ)²", "(((x^2)^T)^T)^2", "(((x^{2})^{\\top})^{\\top})^{2}"]
     );
     assert_eq!(to(&file("x^2 2"), Spelling::Unicode), file("x² 2"));
+    assert_eq!(to(&file("x^2+3x"), Spelling::Ascii), "x := 3\na = x^2+3x\nb = a + x^2\n");
     assert_eq!(
         to(&file("‖x‖ x²"), Spelling::Ascii),
         "x := 3\na = ||x|| x^2\nb = a + x^2\n"
@@ -229,6 +230,7 @@ fn a_power_of_a_power_stays_one() {
         "for l = 1..3: a_l = a_{l_{2 x}-1}\n",
         "for l = 1..3: z_l = W_{1.l} 2. l\n",
         "d = x^(−0) + x^-0 + x^{-0}\n",
+        "d = x^{1e9}x + x^{0.5}x + x^{-0.5}x + x^{-2}x\n",
         "x := [1.⊙5 2.]\ny = x^00 + ‖x‖²ŷwhere\n",
         "L = x{Sum}x(x) + ∑_{i=1}^relu{2} x_i + sum(x_\n{1})\n",
         "x := [1; 2]\nL = x^{[{[1]}\n1]} x\n",
