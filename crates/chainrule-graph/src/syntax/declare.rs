@@ -119,8 +119,8 @@ impl Parser<'_> {
         }
         let rest = &self.tokens[self.at..];
         let Some(close) = rest.iter().position(|t| t.is("}")) else { return false };
-        let word = |t: &Token| t.ident().is_some() || matches!(t.tok, Tok::Number(..));
-        let element = |t: &Token| word(t) || [",", "-", ".."].iter().any(|s| t.is(s));
+        let number = |t: &Token| matches!(t.tok, Tok::Number(..));
+        let element = |t: &Token| number(t) || [",", "-", ".."].iter().any(|s| t.is(s));
         if !rest[1..close].iter().all(element) {
             return false;
         }
