@@ -426,11 +426,11 @@ fn raised(exponent: &Expr) -> Option<String> {
     };
     let digits: Option<String> = text.chars().map(digit).collect();
     let zero = !minus.is_empty() && text == "0";
-    digits.filter(|_| is_power(text) && !zero).map(|d| format!("{minus}{d}"))
+    digits.filter(|_| can_be_raised(text) && !zero).map(|d| format!("{minus}{d}"))
 }
 
 /// Whether a number can be raised digits: those of `100^00` would be read as 0.
-pub(super) fn is_power(text: &str) -> bool {
+pub(super) fn can_be_raised(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     digits && text.len() < 9 && (text == "0" || !text.starts_with('0'))
 }

@@ -3,7 +3,7 @@
 //! In: a file, its tokens, and which names are functions. Out: for each token of a group the text that
 //! stands for it in Unicode and ASCII, `None` for all others.
 
-use super::print::is_power;
+use super::print::can_be_raised;
 use super::token::{Tok, Token};
 
 /// The text for each token that belongs to a group.
@@ -142,7 +142,8 @@ impl Groups<'_> {
     fn is_one_word(&self, open: usize, close: usize) -> bool {
         let inside = &self.tokens[open + 1..close];
         let number = |t: &Token| matches!(t.tok, Tok::Number(..));
-        let whole = |t: &Token| matches!(&t.tok, Tok::Number(_, text) if is_power(text));
+        let whole =
+            |t: &Token| matches!(&t.tok, Tok::Number(_, text) if can_be_raised(text));
         match inside {
             [one] => one.is("ᵀ") || one.is_word("T") || whole(one),
             [minus, one] => minus.is("-") && number(one),

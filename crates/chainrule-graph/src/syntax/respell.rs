@@ -16,7 +16,7 @@ use super::lexer::lex;
 use super::names::{RESERVED, WORDS, canonical};
 use super::parse;
 use super::places::{Closing, Places, Round, expressions};
-use super::print::{Style, ascii_number, print_file};
+use super::print::{Style, ascii_number, can_be_raised, print_file};
 use super::regroup::regrouped;
 use super::scope::Scope;
 use super::token::{Line, Tok, Token};
@@ -411,7 +411,7 @@ impl<'a> Writer<'a> {
         };
         let count = end(1 + minus)?;
         // Raised digits have no −0.
-        let whole = super::print::is_power(text) && (minus == 0 || text != "0");
+        let whole = can_be_raised(text) && (minus == 0 || text != "0");
         let mut opening = self.places.opening(tokens[i + 1].span.start).iter();
         let goes_on = opening.any(|c| c.1 != Round::Raised);
         if !whole || goes_on {

@@ -212,7 +212,7 @@ fn what_is_raised_in_latex_stands_in_braces() {
 }
 
 #[test]
-fn a_power_of_a_power_stays_one() {
+fn forms_that_nobody_writes_go_round() {
     let all = [Spelling::Unicode, Spelling::Ascii, Spelling::Latex];
     for text in [
         "L = x²^{2} y\n",
