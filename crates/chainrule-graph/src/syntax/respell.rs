@@ -259,6 +259,11 @@ impl<'a> Writer<'a> {
             }
             return self.run.clear();
         }
+        let line = gap.rfind('\n').map_or(0, |i| i + 1);
+        if first && gap[line..].contains("\\\\") {
+            // A statement behind such a mark is not indented.
+            plain.truncate(plain.trim_end_matches([' ', '\t']).len());
+        }
         let braces = self.within.last() == Some(&"{");
         if first && !braces && !self.out.is_empty() && !plain.contains('\n') {
             // The line before ended with a `\\` that only arranges.

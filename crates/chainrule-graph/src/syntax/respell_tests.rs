@@ -244,6 +244,8 @@ fn forms_that_nobody_writes_go_round() {
         "W_l : H×D for x = 1..2\n",
         "z = W[a : H×2] W× # the line goes on\n  W\n",
         "f(x, β = 2^3²) = x²^β\n",
+        "input X : D×m\n  \\\\t : K\n",
+        "input X : D×m \\\\\n  \\\\ t : K\n",
         "a_0 = 2\nfor l = 1..3: a_l = W_l a_{\\\\l-1}\n",
     ] {
         for (a, b) in all.iter().flat_map(|a| all.map(|b| (*a, b))) {
