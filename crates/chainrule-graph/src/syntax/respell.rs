@@ -354,10 +354,15 @@ impl<'a> Writer<'a> {
         if RESERVED.contains(&word) || WORDS.contains(&word) {
             return word.to_owned();
         }
-        let size = self.places.is_size(token.span.start);
-        let sign = word == "x" && self.in_shape(token) && !size;
-        if sign && self.spelling == Spelling::Unicode {
-            return "×".to_owned();
+        let between = self.in_shape(token) && !self.places.is_size(token.span.start);
+        // The letter between two sizes, or with the second one in one word: `28x28`.
+        let sign = word.strip_prefix('x').filter(|_| between);
+        if let Some(size) = sign.filter(|s| s.bytes().all(|b| b.is_ascii_digit())) {
+            return match self.spelling {
+                Spelling::Unicode => format!("×{size}"),
+                Spelling::Latex if !size.is_empty() => format!("\\times {size}"),
+                _ => word.to_owned(),
+            };
         }
         match self.spelling {
             Spelling::Unicode => ident.key.clone(),

@@ -93,8 +93,8 @@ fn an_index_behind_a_transpose_stays_one() {
 
 #[test]
 fn x_is_a_sign_in_shapes_and_a_name_in_equations() {
-    let text = "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H x D}, V in H x D\np : (x)\nq : (H) x (D)\n";
-    let unicode = "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H × D}, V in H × D\np : (x)\nq : (H) × (D)\n";
+    let text = "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H x D}, V in H x D\np : (x)\nq : (H) x (D), r : 28x28\n";
+    let unicode = "p = softmax(in W x)\nq = in W x\nr = f(a, in W x)\nW in R^{H × D}, V in H × D\np : (x)\nq : (H) × (D), r : 28×28\n";
     assert_eq!(to(text, Spelling::Unicode), unicode);
 }
 
@@ -244,6 +244,7 @@ fn forms_that_nobody_writes_go_round() {
         "W_l : H×D for x = 1..2\n",
         "z = W[a : H×2] W× # the line goes on\n  W\n",
         "f(x, β = 2^3²) = x²^β\n",
+        "x : 28x28\nx28 : (x2)x28, y : (D)x28, z : 4x2\n",
         "input X : D×m\n  \\\\t : K\n",
         "input X : D×m \\\\\n  \\\\ t : K\n",
         "a_0 = 2\nfor l = 1..3: a_l = W_l a_{\\\\l-1}\n",
