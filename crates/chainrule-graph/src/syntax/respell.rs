@@ -182,8 +182,9 @@ impl<'a> Writer<'a> {
                 let gap = self.text.get(at..tokens[i].span.start as usize).unwrap_or("");
                 // An index stands right behind what it is of.
                 let index = groups[i].as_deref() == Some("[");
-                if !(index && gap.trim().is_empty()) {
-                    self.gap(gap, &tokens[i], i == self.line.start, line.aligned);
+                if !(index && arranged(gap).trim().is_empty()) {
+                    let begins = (i == self.line.start).then_some(line);
+                    self.gap(gap, &tokens[i], begins);
                 }
                 self.opens(&tokens, i);
                 let grouped = groups.get(i + 1).is_some_and(Option::is_some);
@@ -244,12 +245,13 @@ impl<'a> Writer<'a> {
     }
 
     /// What stands before a token: white space, comments, and marks that only arrange.
-    fn gap(&mut self, gap: &str, token: &Token, first: bool, aligned: bool) {
+    /// `begins` is the line that the token begins.
+    fn gap(&mut self, gap: &str, token: &Token, begins: Option<&Line>) {
         if self.spelling == Spelling::Latex || matches!(token.tok, Tok::Raw(..)) {
             return self.between(gap);
         }
         let mut plain = arranged(gap);
-        if first && aligned {
+        if begins.is_some_and(|l| l.aligned) {
             // A statement of a display begins a line of its own.
             self.out.push_str(plain.trim_end_matches([' ', '\t']));
             if self.out.trim().is_empty() {
@@ -259,17 +261,22 @@ impl<'a> Writer<'a> {
             }
             return self.run.clear();
         }
-        let line = gap.rfind('\n').map_or(0, |i| i + 1);
-        if first && gap[line..].contains("\\\\") {
-            // A statement behind such a mark is not indented.
-            plain.truncate(plain.trim_end_matches([' ', '\t']).len());
-        }
         let braces = self.within.last() == Some(&"{");
-        if first && !braces && !self.out.is_empty() && !plain.contains('\n') {
-            // The line before ended with a `\\` that only arranges.
-            plain = "\n".to_owned();
+        let first = begins.filter(|_| !braces);
+        let marked = |l: &&Line| {
+            let own = &gap[gap.rfind('\n').map_or(0, |i| i + 1)..];
+            !own.trim().is_empty() || !self.out.is_empty() && own.len() == gap.len()
+        };
+        if let Some(line) = first.filter(marked) {
+            // What stood before the statement, or ended the line before, only arranges.
+            let lines = plain.rfind('\n').map_or(0, |i| i + 1);
+            plain.truncate(lines);
+            if lines == 0 && !self.out.is_empty() {
+                plain.push('\n');
+            }
+            plain.push_str(&" ".repeat(line.indent));
         }
-        if (!first || braces) && plain.contains('\n') {
+        if first.is_none() && plain.contains('\n') {
             // A line end within braces or brackets of LaTeX; a comment has to end all the same.
             plain = match plain.contains('#') {
                 true => format!("{}\n  ", plain.trim_end()),
@@ -299,7 +306,7 @@ impl<'a> Writer<'a> {
         let letter = |c: char| super::names::is_letter(c) || c == '\\';
         let last = self.run.first().map_or("", |&at| &self.out[at..]);
         let raised = last.rsplit_once('^').map_or("", |(_, number)| number);
-        let power = raised.trim_start_matches(['-', '−']).parse::<f64>().is_ok();
+        let power = raised.replace('−', "-").parse::<f64>().is_ok();
         if melts || power && word.starts_with(letter) {
             self.between(" ");
         }
@@ -377,9 +384,10 @@ impl<'a> Writer<'a> {
         let called = tokens.get(i + 1).is_some_and(|t| t.is("(") || t.is("'"));
         let known = (self.known)(key);
         let letters = key.chars().take_while(|c| c.is_alphabetic()).count();
+        let whole = !key.contains('^');
         let own = tokens[i].span.of(self.text);
         match () {
-            () if called && known && letters > 1 => latex::upright(key),
+            () if called && known && whole && letters > 1 => latex::upright(key),
             () if letters > 1 && own.is_ascii() => own.to_owned(),
             () => same_name(latex::symbol(key), key),
         }
