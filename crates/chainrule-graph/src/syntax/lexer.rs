@@ -425,7 +425,9 @@ fn number(rest: &str) -> Option<(f64, usize)> {
         }
     }
     let mut text = rest[..at].replace(['−', '–'], "-");
-    if let Some((power, length)) = power_of_ten(&rest[at..]) {
+    // `1e-3 \cdot 10^{2}` is a product.
+    let one = power_of_ten(&rest[at..]).filter(|_| !text.contains(['e', 'E']));
+    if let Some((power, length)) = one {
         text.push_str(&format!("e{power}"));
         at += length;
     }

@@ -247,6 +247,7 @@ fn forms_that_nobody_writes_go_round() {
         "x : 28x28\nx28 : (x2)x28, y : (D)x28, z : 4x2\n",
         "y := [0; 1]\n\\left W : H×D, b : H\n\\left c = 2 \\\\ d = 3\n",
         "x\\[\\] := [1; 2]\n",
+        "E = 2\nL = ½E−7e–7 + 2e-3 \\cdot 10^{2}\n",
         "swish^{[1]}(z, β = 1) = z sigmoid(β z)\nz : H\na = swish(z)\n",
         "L = (z_\\\\{N-1}E – 7\n)\n",
         "L = t²^{1e−9}batch a_i\n",
