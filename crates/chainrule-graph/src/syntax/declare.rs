@@ -159,14 +159,15 @@ impl Parser<'_> {
         self.glued_size().is_some()
     }
 
-    /// The number of `x28` in `28x28`, `(D)x28`.
-    fn glued_size(&self) -> Option<(usize, Span)> {
+    /// The digits of `x28` in `28x28`, `(D)x28`.
+    fn glued_size(&self) -> Option<(String, Span)> {
         let before = self.at.checked_sub(1).map(|at| &self.tokens[at])?;
         let size = matches!(before.tok, Tok::Number(..)) || before.is(")");
         let token = self.peek().filter(|t| !t.space && size)?;
         let digits = token.word()?.strip_prefix('x')?;
         let span = Span { start: token.span.start + 1, end: token.span.end };
-        digits.parse().ok().map(|size| (size, span))
+        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        whole.then(|| (digits.to_owned(), span))
     }
 
     fn dim(&mut self) -> Option<DimExpr> {
@@ -186,9 +187,9 @@ impl Parser<'_> {
     }
 
     fn dim_term(&mut self) -> Option<DimExpr> {
-        if let Some((size, span)) = self.glued_size() {
+        if let Some((digits, span)) = self.glued_size() {
             self.at += 1;
-            return Some(DimExpr::Size(size, span));
+            return self.size(digits.parse().ok()?, &digits, span);
         }
         let span = self.here();
         match self.peek().map(|t| &t.tok) {
