@@ -78,7 +78,7 @@ impl<T: Forms> Part<T> for Fed {
                     let source = inputs.sources.source(self.gather.source);
                     let rows = &source[first as usize * self.gather.cols..];
                     let product = Gemm { a_rs: self.gather.cols, ..self.product };
-                    product.run_on(base, rows.as_ptr(), isa);
+                    product.run_on(base, rows.as_ptr(), true, isa);
                 }
                 None => {
                     self.gather.run(base, isa, inputs);

@@ -96,6 +96,8 @@ const SAME_SETS: usize = 1024;
 const PACK_B: usize = 4;
 /// Bytes between rows that are far apart.
 const FAR: usize = 512;
+/// Bytes of all panels of B that stay in the second cache while rows of A pass by.
+const NEAR: usize = 512 * 1024;
 
 /// A product, turned so that vectors lie along n.
 struct Run<T> {
@@ -104,6 +106,8 @@ struct Run<T> {
     a: *const T,
     b: *const T,
     g: Gemm,
+    /// A is read for the first time since long: its next rows are asked for ahead.
+    distant: bool,
     /// Room for packed rows of A, for packed panels of B, and for a tile of C.
     rooms: [*mut T; 3],
 }
@@ -155,36 +159,45 @@ impl<T: Forms> Part<T> for Gemm {
 
     unsafe fn run(&self, base: Base<T>, isa: Isa, _: &Inputs<'_, T>) {
         // SAFETY: the caller's condition.
-        unsafe { self.run_on(base, base.at(self.a).cast_const(), isa) }
+        unsafe { self.run_on(base, base.at(self.a).cast_const(), false, isa) }
     }
 }
 
 /// Elements of the rooms, for any vectors' width.
-fn room(g: &Gemm) -> [usize; 3] {
+fn room(g: &Gemm, distant: bool) -> [usize; 3] {
     let (depth, panel) = (g.k.min(DEPTH), 8 * 16);
-    let kept = if g.m > ROWS { g.n.min(COLS).next_multiple_of(panel) } else { panel };
+    let kept =
+        if g.m > ROWS || distant { g.n.min(COLS).next_multiple_of(panel) } else { panel };
     let room = [g.m.min(ROWS) * depth, depth * kept, 12 * panel];
     room.map(|elements| elements.next_multiple_of(16))
 }
 
 impl Gemm {
-    /// Does it with an A that lies anywhere, its strides those said.
+    /// Does it with an A that lies anywhere, its strides those said; a `distant` one in memory, not
+    /// in a cache.
     ///
     /// # Safety
     /// As [`Part::run`], with A's elements at `a`, which nobody writes.
-    pub(crate) unsafe fn run_on<T: Forms>(&self, base: Base<T>, a: *const T, isa: Isa) {
+    pub(crate) unsafe fn run_on<T: Forms>(
+        &self,
+        base: Base<T>,
+        a: *const T,
+        distant: bool,
+        isa: Isa,
+    ) {
         // SAFETY: B lies in the arena.
         let b = unsafe { base.at(self.b).cast_const() };
-        let (g, a, b) =
-            if self.stays() { (*self, a, b) } else { (self.transposed(), b, a) };
-        let rooms = room(&g);
+        let stays = self.stays();
+        let (g, a, b) = if stays { (*self, a, b) } else { (self.transposed(), b, a) };
+        let distant = distant && stays && g.a_rs * size_of::<T>() >= FAR;
+        let rooms = room(&g, distant);
         scratch::with(rooms.iter().sum::<usize>() * size_of::<T>(), |memory| {
             let start: *mut T = memory.cast();
             // SAFETY: the rooms lie one after the other; the caller's condition.
             unsafe {
                 let second = start.add(rooms[0]);
                 let rooms = [start, second, second.add(rooms[1])];
-                T::dispatch(isa, &Run { base, a, b, g, rooms });
+                T::dispatch(isa, &Run { base, a, b, g, distant, rooms });
             }
         });
     }
@@ -298,27 +311,44 @@ impl<T: Forms> Run<T> {
             if pack {
                 pack_rows::<V>(a, (rows, height), depth, a_room);
             }
-            let mut col = first;
-            while col < end {
-                let vectors = (end - col).div_ceil(V::LANES).min(width / V::LANES);
-                let vectors = 1 << vectors.ilog2();
-                let cols = (end - col).min(vectors * V::LANES);
-                let kept = if several { (col - first) * depth } else { 0 };
-                let room = (b_room.add(kept), several && row > 0);
-                let b = self.panel::<V>(room, tiles, (k, depth), (col, cols, vectors));
-                let mut top = 0;
-                while top < rows {
-                    let h = height.min(rows - top);
-                    let a = if pack {
-                        (a_room.add(top * depth).cast_const(), 1, h)
-                    } else {
-                        (a.start.add(top * a.rs), a.rs, a.cs)
-                    };
-                    let at = (row + top, col);
-                    self.tile::<V>(c_room, at, (h, cols, vectors), (a, b), (k, depth));
-                    top += h;
+            // Rows from memory are read once, not once for each panel: they come in evenly.
+            let once = self.distant && !pack && cols * depth * size_of::<T>() <= NEAR;
+            let (turns, step) = if once { (tiles, height) } else { (1, rows) };
+            let kept = several || once;
+            let ahead = if once { height.div_ceil(cols.div_ceil(width)) } else { 0 };
+            for turn in 0..turns {
+                let (from, below) = (turn * step, rows.min((turn + 1) * step));
+                let held = several && row > 0 || turn > 0;
+                let (mut col, mut next) = (first, a.start.wrapping_add(below * a.rs));
+                while col < end {
+                    let vectors = (end - col).div_ceil(V::LANES).min(width / V::LANES);
+                    let vectors = 1 << vectors.ilog2();
+                    let cols = (end - col).min(vectors * V::LANES);
+                    let room = b_room.add(if kept { (col - first) * depth } else { 0 });
+                    let of = (col, cols, vectors);
+                    let b = self.panel::<V>((room, held), tiles, (k, depth), of);
+                    let mut top = from;
+                    while top < below {
+                        let h = height.min(below - top);
+                        let a = if pack {
+                            (a_room.add(top * depth).cast_const(), 1, h)
+                        } else {
+                            (a.start.add(top * a.rs), a.rs, a.cs)
+                        };
+                        let shape = (h, cols, vectors);
+                        let operands = (a, b, (next, ahead));
+                        self.tile::<V>(
+                            c_room,
+                            (row + top, col),
+                            shape,
+                            operands,
+                            (k, depth),
+                        );
+                        top += h;
+                    }
+                    next = next.wrapping_add(ahead * a.rs);
+                    col += cols;
                 }
-                col += cols;
             }
         }
     }
@@ -367,7 +397,7 @@ impl<T: Forms> Run<T> {
         room: *mut T,
         (row, col): (usize, usize),
         (height, cols, vectors): (usize, usize, usize),
-        ((a, a_rs, a_cs), (b, b_rs)): ((*const T, usize, usize), (*const T, usize)),
+        (a, b, ahead): ((*const T, usize, usize), (*const T, usize), (*const T, usize)),
         (k, depth): (usize, usize),
     ) {
         let g = &self.g;
@@ -378,8 +408,8 @@ impl<T: Forms> Run<T> {
             let last = (last, cols == vectors * V::LANES);
             let alpha = T::of(g.alpha);
             let add = g.accumulate || k > 0;
-            let tile =
-                Tile { depth, a, a_rs, a_cs, b, b_rs, c, c_rs: g.c_rs, alpha, add };
+            let ((a, a_rs, a_cs), (b, b_rs), c_rs) = (a, b, g.c_rs);
+            let tile = Tile { depth, a, a_rs, a_cs, b, b_rs, c, c_rs, alpha, add, ahead };
             if g.c_cs == 1 || cols == 1 {
                 run_tile::<V>(&tile, last, height, vectors);
             } else {

@@ -192,9 +192,9 @@ impl<T: Forms> Part<T> for Gather {
         let rows = &inputs.rows[self.first..][..self.rows];
         let row = |&row: &u32| &source[row as usize * self.cols..][..self.cols];
         let ahead = (AHEAD / (self.cols * size_of::<T>()).max(1)).max(1);
-        rows.iter().take(ahead).map(row).for_each(expect);
+        rows.iter().take(ahead).map(row).for_each(expect_row);
         for (i, at) in rows.iter().enumerate() {
-            rows.get(i + ahead).map(row).into_iter().for_each(expect);
+            rows.get(i + ahead).map(row).into_iter().for_each(expect_row);
             let row = row(at);
             // SAFETY: i < rows; the arena is another slice.
             unsafe {
@@ -210,15 +210,22 @@ impl<T: Forms> Part<T> for Gather {
 const AHEAD: usize = 8 * 1024;
 
 /// Asks for a row that will be read soon.
-fn expect<T>(row: &[T]) {
+fn expect_row<T>(row: &[T]) {
+    let lines = row.chunks((64 / size_of::<T>()).max(1));
+    lines.for_each(|line| expect(line.as_ptr()));
+}
+
+/// Asks memory for the line at an address.
+#[inline(always)]
+pub(crate) fn expect<T>(line: *const T) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks((64 / size_of::<T>()).max(1)) {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint about memory that is there.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        // SAFETY: a hint, which nothing comes of where there is no memory.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+    let _ = line;
 }
 
 /// dst = src, rows × cols.

@@ -4,6 +4,7 @@
 //! Invariant: each element's chain runs over the terms in order and starts at 0; the tile's
 //! shape changes how many chains run side by side, never a chain.
 
+use crate::moves::expect;
 use crate::simd::Vector;
 
 /// A tile's operands, in elements.
@@ -18,6 +19,9 @@ pub(crate) struct Tile<T> {
     pub(crate) c_rs: usize,
     pub(crate) alpha: T,
     pub(crate) add: bool,
+    /// Rows of A that are needed soon, `a_rs` apart, to be asked of memory by a tile of the largest
+    /// height: where the first one begins, and how many.
+    pub(crate) ahead: (*const T, usize),
 }
 
 /// The most vectors along a row for a tile of that height: as many as the registers
@@ -45,22 +49,28 @@ pub(crate) unsafe fn run_tile<V: Vector>(
 ) {
     // A load of a part takes a place among the multiply-adds.
     let whole = whole || !V::FREE_PARTS;
+    let ahead = whole && t.ahead.1 > 0;
     macro_rules! shapes {
-        ($(($h:literal, $n:literal))*) => {
+        ($($tall:literal)*; $(($h:literal, $n:literal))*) => {
             match (height, vectors) {
+                $(($tall, 2) if $tall == V::TILE && ahead => {
+                    // SAFETY: this function's condition.
+                    unsafe { tile::<V, $tall, 2, true, true>(t, last) }
+                })*
                 $(($h, $n) if $h <= V::TILE && whole => {
                     // SAFETY: this function's condition.
-                    unsafe { tile::<V, $h, $n, true>(t, last) }
+                    unsafe { tile::<V, $h, $n, true, false>(t, last) }
                 })*
                 $(($h, $n) if $h <= V::TILE && V::FREE_PARTS => {
                     // SAFETY: this function's condition.
-                    unsafe { tile::<V, $h, $n, false>(t, last) }
+                    unsafe { tile::<V, $h, $n, false, false>(t, last) }
                 })*
                 _ => unreachable!("no tile of {height} × {vectors}"),
             }
         };
     }
     shapes! {
+        4 6 12;
         (1, 1) (1, 2) (1, 4) (1, 8) (2, 1) (2, 2) (2, 4) (2, 8) (3, 1) (3, 2) (3, 4) (3, 8)
         (4, 1) (4, 2) (4, 4) (5, 1) (5, 2) (5, 4) (6, 1) (6, 2) (6, 4)
         (7, 1) (7, 2) (8, 1) (8, 2) (9, 1) (9, 2) (10, 1) (10, 2) (11, 1) (11, 2)
@@ -75,29 +85,48 @@ pub(crate) unsafe fn run_tile<V: Vector>(
     reason = "plain indices unroll; the same one indexes memory"
 )]
 #[inline(always)]
-unsafe fn tile<V: Vector, const H: usize, const N: usize, const WHOLE: bool>(
+unsafe fn tile<
+    V: Vector,
+    const H: usize,
+    const N: usize,
+    const WHOLE: bool,
+    const AHEAD: bool,
+>(
     t: &Tile<V::E>,
     last: V::Part,
 ) {
     let mut sums = [[V::c(0.0); N]; H];
     let (mut a, mut b) = (t.a, t.b);
+    let (mut next, rows) = if AHEAD { t.ahead } else { (t.a, 1) };
+    let each = t.depth.div_ceil(rows);
+    let mut left = t.depth;
     // SAFETY: terms below depth; the last vector only as far as `last`.
     unsafe {
-        for _ in 0..t.depth {
-            let mut row = [V::c(0.0); N];
-            for j in 0..N - 1 {
-                row[j] = V::load(b.add(j * V::LANES));
-            }
-            let end = b.add((N - 1) * V::LANES);
-            row[N - 1] = if WHOLE { V::load(end) } else { V::load_part(end, last) };
-            for i in 0..H {
-                let x = V::splat(*a.add(i * t.a_rs));
-                for j in 0..N {
-                    sums[i][j] = x.fma(row[j], sums[i][j]);
+        while left > 0 {
+            // A row that is asked for takes its share of the terms.
+            let (terms, mut asked) = (each.min(left), next);
+            for _ in 0..terms {
+                if AHEAD {
+                    expect(asked);
+                    asked = asked.wrapping_add(rows);
                 }
+                let mut row = [V::c(0.0); N];
+                for j in 0..N - 1 {
+                    row[j] = V::load(b.add(j * V::LANES));
+                }
+                let end = b.add((N - 1) * V::LANES);
+                row[N - 1] = if WHOLE { V::load(end) } else { V::load_part(end, last) };
+                for i in 0..H {
+                    let x = V::splat(*a.add(i * t.a_rs));
+                    for j in 0..N {
+                        sums[i][j] = x.fma(row[j], sums[i][j]);
+                    }
+                }
+                a = a.add(t.a_cs);
+                b = b.add(t.b_rs);
             }
-            a = a.add(t.a_cs);
-            b = b.add(t.b_rs);
+            left -= terms;
+            next = next.wrapping_add(t.a_rs);
         }
         for i in 0..H {
             store_row::<V, N>(t, last, t.c.add(i * t.c_rs), &sums[i]);

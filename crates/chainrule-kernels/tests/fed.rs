@@ -3,11 +3,12 @@
 use chainrule_kernels::{Call, Fed, Gather, Gemm, Inputs, Real, Slot, Team};
 
 /// Rows of the source and of a batch, columns, units.
-const SHAPES: [(usize, usize, usize, usize); 5] = [
+const SHAPES: [(usize, usize, usize, usize); 6] = [
     (9, 1, 20, 64),
     (40, 7, 33, 10),
     (300, 201, 130, 17),
     (64, 64, 784, 128),
+    (460, 450, 600, 70),
     (5, 3, 1, 1),
 ];
 
