@@ -5,7 +5,7 @@
 
 use std::io::IsTerminal;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chainrule::explain::tree::{Explanation, Level};
@@ -242,6 +242,9 @@ impl Args {
             return screen.print(&(writer.write)(solution, &look));
         };
         crate::writing::whole(path, writer.bytes(solution, &look)?, self.force)?;
+        if path == Path::new("-") {
+            return Ok(());
+        }
         screen.print(&format!("{}\n", report::clean(&path.display().to_string())))
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Say whether the file is spelled so, and write nothing
     #[arg(long)]
     check: bool,
-    /// Where to write it [default: the file itself]
+    /// Where to write it; `-` is standard output [default: the file itself]
     #[arg(short, long = "output", value_name = "FILE", conflicts_with = "check")]
     output: Option<PathBuf>,
 }
@@ -62,12 +62,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Outcome {
     if args.check {
         return check(&source, &lines, screen);
     }
-    let through = args.file == Path::new("-") && args.output.is_none();
-    if through {
+    let path = args.output.as_ref().unwrap_or(&args.file);
+    if path == Path::new("-") {
         screen.print(&text)?;
         return Ok(DONE);
     }
-    let path = args.output.as_ref().unwrap_or(&args.file);
     if args.output.is_some() || !lines.is_empty() {
         writing::whole(path, &text, true)?;
     }

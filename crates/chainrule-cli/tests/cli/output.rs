@@ -56,6 +56,18 @@ fn what_is_no_file_is_written_into_and_a_link_stays() {
 }
 
 #[test]
+fn a_dash_is_standard_output() {
+    let place = Place::new();
+    place.file("a.chain", "z = W1ᵀ x\n");
+    let ran = place.run(&["fmt", "a.chain", "--to", "ascii", "-o", "-"]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, "z = W1^T x\n"));
+    place.file("b.chain", "a = 2\n");
+    let told = place.run(&["explain", "b.chain"]).out;
+    assert_eq!(place.run(&["explain", "b.chain", "-o", "-"]).out, told);
+    assert_eq!(place.names(), ["a.chain", "b.chain"]);
+}
+
+#[test]
 fn colours_come_only_where_they_are_wanted() {
     let place = Place::new();
     place.file("bad.chain", "a = b\n");
