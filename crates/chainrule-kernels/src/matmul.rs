@@ -247,6 +247,10 @@ struct Operand<T> {
     cs: usize,
 }
 
+/// A tile's rows of A with their strides, its panel of B with the step from row to row, and the
+/// rows of A to ask for meanwhile, with their number.
+type Operands<T> = ((*const T, usize, usize), (*const T, usize), (*const T, usize));
+
 impl<T: Forms> Kernel<T> for Run<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<E = T>>(&self) {
@@ -397,7 +401,7 @@ impl<T: Forms> Run<T> {
         room: *mut T,
         (row, col): (usize, usize),
         (height, cols, vectors): (usize, usize, usize),
-        (a, b, ahead): ((*const T, usize, usize), (*const T, usize), (*const T, usize)),
+        (a, b, ahead): Operands<T>,
         (k, depth): (usize, usize),
     ) {
         let g = &self.g;

@@ -263,11 +263,9 @@ impl<'a> Writer<'a> {
         }
         let braces = self.within.last() == Some(&"{");
         let first = begins.filter(|_| !braces);
-        let marked = |l: &&Line| {
-            let own = &gap[gap.rfind('\n').map_or(0, |i| i + 1)..];
-            !own.trim().is_empty() || !self.out.is_empty() && own.len() == gap.len()
-        };
-        if let Some(line) = first.filter(marked) {
+        let own = &gap[gap.rfind('\n').map_or(0, |i| i + 1)..];
+        let goes_on = own.len() == gap.len() && !self.out.is_empty();
+        if let Some(line) = first.filter(|_| goes_on || !own.trim().is_empty()) {
             // What stood before the statement, or ended the line before, only arranges.
             let lines = plain.rfind('\n').map_or(0, |i| i + 1);
             plain.truncate(lines);
