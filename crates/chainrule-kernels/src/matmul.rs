@@ -189,7 +189,9 @@ impl Gemm {
         let b = unsafe { base.at(self.b).cast_const() };
         let stays = self.stays();
         let (g, a, b) = if stays { (*self, a, b) } else { (self.transposed(), b, a) };
-        let distant = distant && stays && g.a_rs * size_of::<T>() >= FAR;
+        let panels = g.k.min(DEPTH) * g.n * size_of::<T>();
+        let apart = g.a_rs * size_of::<T>() >= FAR;
+        let distant = distant && stays && apart && panels <= NEAR;
         let rooms = room(&g, distant);
         scratch::with(rooms.iter().sum::<usize>() * size_of::<T>(), |memory| {
             let start: *mut T = memory.cast();
@@ -267,12 +269,14 @@ impl<T: Forms> Run<T> {
     #[inline(always)]
     unsafe fn chains<V: Vector<E = T>>(&self, rooms: [*mut T; 3]) {
         let g = &self.g;
-        if g.m <= ROWS && g.k <= DEPTH {
+        // Rows from memory are read once, not once for each panel: they come in evenly.
+        let most = if self.distant { V::TILE } else { ROWS };
+        if g.m <= most && g.k <= DEPTH {
             let width = widest::<V>(even::<V>(g.m).1) * V::LANES;
             // SAFETY: the whole product.
             return unsafe { self.band::<V>(rooms, (0, g.m), (0, g.n, width), (0, g.k)) };
         }
-        let bands = g.m.div_ceil(ROWS).max(1);
+        let bands = g.m.div_ceil(most).max(1);
         let band = g.m.div_ceil(bands).max(1);
         let block = if bands > 1 { COLS } else { g.n };
         let width = widest::<V>(even::<V>(band).1) * V::LANES;
@@ -303,7 +307,7 @@ impl<T: Forms> Run<T> {
         (k, depth): (usize, usize),
     ) {
         let g = &self.g;
-        let (tiles, height) = even::<V>(rows);
+        let (_, height) = even::<V>(rows);
         let (several, end) = (g.m > rows, first + cols);
         let apart = if g.a_rs == 1 { g.a_cs } else { g.a_rs };
         let clash = (apart * size_of::<T>()).is_multiple_of(SAME_SETS) && apart > 0;
@@ -315,44 +319,32 @@ impl<T: Forms> Run<T> {
             if pack {
                 pack_rows::<V>(a, (rows, height), depth, a_room);
             }
-            // Rows from memory are read once, not once for each panel: they come in evenly.
-            let once = self.distant && !pack && cols * depth * size_of::<T>() <= NEAR;
-            let (turns, step) = if once { (tiles, height) } else { (1, rows) };
-            let kept = several || once;
-            let ahead = if once { height.div_ceil(cols.div_ceil(width)) } else { 0 };
-            for turn in 0..turns {
-                let (from, below) = (turn * step, rows.min((turn + 1) * step));
-                let held = several && row > 0 || turn > 0;
-                let (mut col, mut next) = (first, a.start.wrapping_add(below * a.rs));
-                while col < end {
-                    let vectors = (end - col).div_ceil(V::LANES).min(width / V::LANES);
-                    let vectors = 1 << vectors.ilog2();
-                    let cols = (end - col).min(vectors * V::LANES);
-                    let room = b_room.add(if kept { (col - first) * depth } else { 0 });
-                    let of = (col, cols, vectors);
-                    let b = self.panel::<V>((room, held), tiles, (k, depth), of);
-                    let mut top = from;
-                    while top < below {
-                        let h = height.min(below - top);
-                        let a = if pack {
-                            (a_room.add(top * depth).cast_const(), 1, h)
-                        } else {
-                            (a.start.add(top * a.rs), a.rs, a.cs)
-                        };
-                        let shape = (h, cols, vectors);
-                        let operands = (a, b, (next, ahead));
-                        self.tile::<V>(
-                            c_room,
-                            (row + top, col),
-                            shape,
-                            operands,
-                            (k, depth),
-                        );
-                        top += h;
-                    }
-                    next = next.wrapping_add(ahead * a.rs);
-                    col += cols;
+            let ahead = match self.distant {
+                true => height.div_ceil(cols.div_ceil(width)),
+                false => 0,
+            };
+            let (mut col, mut next) = (first, a.start.wrapping_add(rows * a.rs));
+            while col < end {
+                let vectors = (end - col).div_ceil(V::LANES).min(width / V::LANES);
+                let vectors = 1 << vectors.ilog2();
+                let cols = (end - col).min(vectors * V::LANES);
+                let kept = if several { (col - first) * depth } else { 0 };
+                let room = (b_room.add(kept), several && row > 0);
+                let b = self.panel::<V>(room, (k, depth), (col, cols, vectors));
+                let mut top = 0;
+                while top < rows {
+                    let h = height.min(rows - top);
+                    let a = if pack {
+                        (a_room.add(top * depth).cast_const(), 1, h)
+                    } else {
+                        (a.start.add(top * a.rs), a.rs, a.cs)
+                    };
+                    let (at, shape) = ((row + top, col), (h, cols, vectors));
+                    self.tile::<V>(c_room, at, shape, (a, b, (next, ahead)), (k, depth));
+                    top += h;
                 }
+                next = next.wrapping_add(ahead * a.rs);
+                col += cols;
             }
         }
     }
@@ -366,12 +358,11 @@ impl<T: Forms> Run<T> {
     unsafe fn panel<V: Vector<E = T>>(
         &self,
         (room, held): (*mut T, bool),
-        tiles: usize,
         (k, depth): (usize, usize),
         (col, cols, vectors): (usize, usize, usize),
     ) -> (*const T, usize) {
         let g = &self.g;
-        let far = g.b_rs * size_of::<T>() >= FAR && tiles >= PACK_B;
+        let far = g.b_rs * size_of::<T>() >= FAR && g.m.div_ceil(V::TILE) >= PACK_B;
         // SAFETY: all elements named exist; the room is large enough.
         unsafe {
             let b = self.b.add(k * g.b_rs + col * g.b_cs);
