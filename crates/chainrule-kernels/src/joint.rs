@@ -11,7 +11,7 @@
 
 use crate::arena::{Base, Slot, Touched};
 use crate::fused::Pass;
-use crate::matmul::Gemm;
+use crate::matmul::{Gemm, NEAR};
 use crate::sequence::{Call, Cut, Inputs, Part};
 use crate::simd::{Forms, Isa};
 
@@ -46,7 +46,9 @@ impl<T: Forms> Joint<T> {
         // By rows each part reads all of B, where by columns all of A, and half of what the
         // pass reads is then another part's.
         let dear = product.k.saturating_mul(n.saturating_sub(m)) / 2 > len / 4;
-        if pass.rows != 1 || !dense || product.accumulate || len < MANY || dear {
+        // All of B is read for each block.
+        let far = product.k.saturating_mul(n).saturating_mul(size_of::<T>()) > NEAR;
+        if pass.rows != 1 || !dense || product.accumulate || len < MANY || dear || far {
             return None;
         }
         let rest = |from: usize, to: usize| {

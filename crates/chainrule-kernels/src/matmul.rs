@@ -79,6 +79,12 @@ impl Gemm {
 
 /// Multiply-adds in the time of one elementwise operation on one number.
 const MULTIPLY_ADDS: usize = 4;
+/// Rows or columns of a piece, where threads take what is left: fewer would be packed too often.
+const PIECE: usize = 512;
+/// Pieces for each thread from which on this evens out who is slower.
+const TURNS: usize = 4;
+/// Work of a piece, some milliseconds, beside which it does not matter in whose cache operands lie.
+const LONG: usize = 64 * 1024 * 1024;
 /// A result of so few columns and so many rows is computed by vectors along its rows.
 const SLIM: usize = 4;
 const TALL: usize = 32;
@@ -90,6 +96,9 @@ const COLS: usize = 2048;
 /// Panels of columns from which on packing A pays where its rows or terms fall into the same
 /// sets of the cache; elsewhere it lies well as it is.
 const PACK_A: usize = 4;
+/// Terms of all tiles that are packed together where a term's rows lie side by side: their lines are
+/// still in the nearest cache when the next tile takes its part of them.
+const LINES: usize = 8;
 /// Bytes between rows that fall into the same sets.
 const SAME_SETS: usize = 1024;
 /// Tiles of rows from which on packing B pays where its rows lie far apart.
@@ -97,7 +106,7 @@ const PACK_B: usize = 4;
 /// Bytes between rows that are far apart.
 const FAR: usize = 512;
 /// Bytes of all panels of B that stay in the second cache while rows of A pass by.
-const NEAR: usize = 512 * 1024;
+pub(crate) const NEAR: usize = 512 * 1024;
 
 /// A product, turned so that vectors lie along n.
 struct Run<T> {
@@ -145,6 +154,14 @@ impl<T: Forms> Part<T> for Gemm {
 
     fn gain(&self) -> usize {
         self.m.abs_diff(2 * self.n).saturating_mul(self.k) / 4
+    }
+
+    /// As many for each thread, along the longer side of the result.
+    fn pieces(&self, threads: usize) -> Option<(Cut, usize)> {
+        let way = if self.m > self.n { Cut::Rows } else { Cut::Cols };
+        let pieces = self.m.max(self.n) / PIECE / threads * threads;
+        let long = Part::<f32>::work(self) / pieces.max(1) >= LONG;
+        (pieces >= TURNS * threads && long).then_some((way, pieces))
     }
 
     fn rows(&self, first: usize, rows: usize) -> Gemm {
@@ -432,18 +449,20 @@ unsafe fn pack_rows<V: Vector>(
     depth: usize,
     to: *mut V::E,
 ) {
-    for top in (0..rows).step_by(height) {
-        let h = height.min(rows - top);
-        // SAFETY: rows from top and all terms exist.
-        unsafe {
-            let from = a.start.add(top * a.rs);
-            let to = to.add(top * depth);
-            if a.rs == 1 {
-                for k in 0..depth {
-                    from.add(k * a.cs).copy_to_nonoverlapping(to.add(k * h), h);
+    let deep = if a.rs == 1 { LINES } else { depth };
+    for first in (0..depth).step_by(deep) {
+        let terms = deep.min(depth - first);
+        for top in (0..rows).step_by(height) {
+            let h = height.min(rows - top);
+            // SAFETY: rows from top and terms from first exist.
+            unsafe {
+                let from = a.start.add(top * a.rs + first * a.cs);
+                let to = to.add(top * depth + first * h);
+                if a.rs == 1 {
+                    V::copy_lines(from, a.cs, (terms, h), to, h);
+                } else {
+                    V::transpose(from, (a.rs, a.cs), (h, terms), to, h);
                 }
-            } else {
-                V::transpose(from, (a.rs, a.cs), (h, depth), to, h);
             }
         }
     }

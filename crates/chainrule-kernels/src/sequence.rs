@@ -5,15 +5,16 @@
 //! of its result, never along a sum. A thread then walks through its own parts of all
 //! calls, and waits for the others only where it would read what another wrote, or write
 //! what another reads; a layer's products, passes and sums mostly follow one another
-//! without that.
+//! without that. A product that takes milliseconds is dealt in more pieces than there are
+//! threads, each taken by the thread that is free: processors are not equally fast, least of
+//! all where somebody else works on one of them.
 //!
 //! Invariants: between two waits, no element that one part writes is touched by another;
 //! all places lie inside the arena's first [`Sequence::len`] elements; indices and row
 //! numbers are checked before anything runs. So running is sound and does not fail. A
 //! call's bits are those of the whole, however it was dealt.
 //!
-//! Deliberately absent: another order than the one given, work stealing, allocation in
-//! [`run`].
+//! Deliberately absent: another order than the one given, allocation in [`run`].
 
 use crate::arena::{Base, Touched};
 use crate::fed::Fed;
@@ -60,6 +61,12 @@ pub(crate) trait Part<T>: Sized {
     fn gain(&self) -> usize {
         0
     }
+    /// The way that it is dealt in more pieces than threads, and how many, if each takes so long
+    /// that it does not matter which thread has it.
+    fn pieces(&self, threads: usize) -> Option<(Cut, usize)> {
+        let _ = threads;
+        None
+    }
     /// The same for some rows of the result.
     fn rows(&self, first: usize, rows: usize) -> Self;
     /// The same for some columns.
@@ -104,6 +111,9 @@ macro_rules! calls {
             }
             fn gain(&self) -> usize {
                 match self { $(Call::$Name(k) => Part::<T>::gain(k),)* }
+            }
+            fn pieces(&self, threads: usize) -> Option<(Cut, usize)> {
+                match self { $(Call::$Name(k) => Part::<T>::pieces(k, threads),)* }
             }
             fn rows(&self, first: usize, n: usize) -> Self {
                 match self { $(Call::$Name(k) => Call::$Name(Part::<T>::rows(k, first, n)),)* }
@@ -191,9 +201,12 @@ impl<T: 'static> Inputs<'_, T> {
 /// One call, dealt out.
 #[derive(Clone, Debug)]
 struct Step<T> {
+    /// Each thread's own, or pieces that are claimed.
     parts: Vec<Option<Call<T>>>,
     /// Whether all must be here before it begins.
     wait: bool,
+    /// Whether each part is for the first thread that is free.
+    claimed: bool,
 }
 
 /// Calls that are run one after the other. See the module's words.
@@ -327,11 +340,14 @@ impl Dealer {
     /// where the others read much more.
     fn deal<T: Forms>(&mut self, call: &Call<T>) -> Step<T> {
         if self.parts == 1 {
-            return Step { parts: vec![Some(call.clone())], wait: false };
+            return Step { parts: vec![Some(call.clone())], wait: false, claimed: false };
+        }
+        if let Some((way, pieces)) = call.pieces(self.parts) {
+            return self.claimed(cut(call, way, pieces));
         }
         let ways = self.ways(call);
-        let dealt = |cut: &Cut| {
-            let parts = self.cut(call, *cut);
+        let dealt = |way: &Cut| {
+            let parts = cut(call, *way, self.parts);
             let touched = parts.iter().map(|p| p.as_ref().map(Part::touched));
             (touched.collect::<Vec<_>>(), parts)
         };
@@ -350,7 +366,18 @@ impl Dealer {
         for (load, part) in self.load.iter_mut().zip(&parts) {
             *load += part.as_ref().map_or(0, Part::work);
         }
-        Step { parts, wait }
+        Step { parts, wait, claimed: false }
+    }
+
+    /// Pieces that threads claim, from a moment on when all are there.
+    fn claimed<T: Forms>(&mut self, pieces: Vec<Option<Call<T>>>) -> Step<T> {
+        let wait = !self.since.is_empty();
+        // Nobody knows whose they will be, so each is another's to all that follows.
+        let nobody = (0..self.parts).map(|_| None);
+        let touched = pieces.iter().map(|p| p.as_ref().map(Part::touched));
+        self.since = vec![nobody.chain(touched).collect()];
+        self.load.fill(0);
+        Step { parts: pieces, wait, claimed: true }
     }
 
     fn ways<T: Forms>(&self, call: &Call<T>) -> Vec<Cut> {
@@ -369,22 +396,23 @@ impl Dealer {
         }
         ways
     }
+}
 
-    fn cut<T: Forms>(&self, call: &Call<T>, cut: Cut) -> Vec<Option<Call<T>>> {
-        let (rows, cols) = call.shape();
-        let part = |p: usize| match cut {
-            Cut::Rows => {
-                let (first, n) = share(rows, 1, p, self.parts);
-                (n > 0).then(|| call.rows(first, n))
-            }
-            Cut::Cols => {
-                let (first, n) = share(cols, GRAIN, p, self.parts);
-                (n > 0).then(|| call.cols(first, n))
-            }
-            Cut::Whole(one) => (p == one).then(|| call.clone()),
-        };
-        (0..self.parts).map(part).collect()
-    }
+/// A call dealt out to so many.
+fn cut<T: Forms>(call: &Call<T>, way: Cut, parts: usize) -> Vec<Option<Call<T>>> {
+    let (rows, cols) = call.shape();
+    let part = |p: usize| match way {
+        Cut::Rows => {
+            let (first, n) = share(rows, 1, p, parts);
+            (n > 0).then(|| call.rows(first, n))
+        }
+        Cut::Cols => {
+            let (first, n) = share(cols, GRAIN, p, parts);
+            (n > 0).then(|| call.cols(first, n))
+        }
+        Cut::Whole(one) => (p == one).then(|| call.clone()),
+    };
+    (0..parts).map(part).collect()
 }
 
 /// Whether parts of different threads touch what they may not.
@@ -414,10 +442,12 @@ pub(crate) fn run<T: Forms>(
                 if step.wait {
                     barrier.wait();
                 }
-                if let Some(call) = &step.parts[part] {
+                let mut number = if step.claimed { barrier.claim() } else { part };
+                while let Some(part) = step.parts.get(number) {
                     // SAFETY: all lies in the arena; between two waits, no part writes what
                     // another touches; indices were checked.
-                    unsafe { call.run(base, isa, inputs) }
+                    part.iter().for_each(|call| unsafe { call.run(base, isa, inputs) });
+                    number = if step.claimed { barrier.claim() } else { break };
                 }
             }
         });

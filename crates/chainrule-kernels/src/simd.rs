@@ -142,20 +142,49 @@ pub(crate) trait Vector: Copy {
         width: usize,
     ) {
         let side = Self::SIDE;
-        // SAFETY: squares and what is left of them lie inside js × ks.
+        let squares = side > 1 && stride.1 == 1 && js >= side && ks >= side;
+        // SAFETY: squares and single elements lie inside js × ks.
         unsafe {
-            let whole = if side > 1 && stride.1 == 1 { ks / side * side } else { 0 };
-            let tall = if whole > 0 { js / side * side } else { 0 };
-            for k in (0..whole).step_by(side) {
-                for j in (0..tall).step_by(side) {
-                    let from = from.add(j * stride.0 + k);
-                    Self::square(from, stride.0, to.add(k * width + j), width);
+            if squares {
+                // The last square of a line lies over the one before it where it would be cut.
+                for k in (0..ks).step_by(side).map(|k| k.min(ks - side)) {
+                    for j in (0..js).step_by(side).map(|j| j.min(js - side)) {
+                        let from = from.add(j * stride.0 + k);
+                        Self::square(from, stride.0, to.add(k * width + j), width);
+                    }
                 }
+                return;
             }
             for k in 0..ks {
-                for j in if k < whole { tall } else { 0 }..js {
+                for j in 0..js {
                     *to.add(k * width + j) = *from.add(j * stride.0 + k * stride.1);
                 }
+            }
+        }
+    }
+
+    /// to[k·width + j] = from[k·stride + j] for `shape` = (all k, all j).
+    ///
+    /// # Safety
+    /// All of these can be read and written.
+    #[inline(always)]
+    unsafe fn copy_lines(
+        from: *const Self::E,
+        stride: usize,
+        (ks, js): (usize, usize),
+        to: *mut Self::E,
+        width: usize,
+    ) {
+        let whole = js / Self::LANES * Self::LANES;
+        let last = Self::part(js - whole);
+        for k in 0..ks {
+            // SAFETY: the elements of a line.
+            unsafe {
+                let (from, to) = (from.add(k * stride), to.add(k * width));
+                for j in (0..whole).step_by(Self::LANES) {
+                    Self::load(from.add(j)).store(to.add(j));
+                }
+                Self::load_part(from.add(whole), last).store_part(to.add(whole), last);
             }
         }
     }

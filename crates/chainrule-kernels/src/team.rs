@@ -3,9 +3,10 @@
 //!
 //! Invariants: part 0 is the caller's, part p the p-th member's, so that what a part
 //! wrote lies in the caches of the thread that reads it next, and working memory is a
-//! thread's own from its first turn on. Parts may meet at a [`Barrier`]. A panic in a
-//! part is carried to the caller after all parts are done. A call inside a call, or from
-//! a second thread at the same time, gets no team: [`Team::run`] says so and does nothing.
+//! thread's own from its first turn on. Parts may meet at a [`Barrier`], and claim numbered
+//! pieces of work there. A panic in a part is carried to the caller after all parts are
+//! done. A call inside a call, or from a second thread at the same time, gets no team:
+//! [`Team::run`] says so and does nothing.
 //!
 //! Deliberately absent: queues, futures, work stealing, affinity. Steps last 3 to 500 µs,
 //! so members spin for a few µs after a job and then park; where there are more members
@@ -37,6 +38,8 @@ pub(crate) struct Barrier {
     spins: u32,
     arrived: AtomicUsize,
     round: AtomicUsize,
+    /// Pieces of work taken since all met last.
+    claimed: AtomicUsize,
     broken: AtomicBool,
     /// Whether a wait outlasted its spinning.
     long: AtomicBool,
@@ -44,9 +47,9 @@ pub(crate) struct Barrier {
 
 impl Barrier {
     fn new(parts: usize, spins: u32) -> Barrier {
-        let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let (broken, long) = (AtomicBool::new(false), AtomicBool::new(false));
-        Barrier { parts, spins, arrived, round, broken, long }
+        let [arrived, round, claimed] = [0; 3].map(AtomicUsize::new);
+        let [broken, long] = [false; 2].map(AtomicBool::new);
+        Barrier { parts, spins, arrived, round, claimed, broken, long }
     }
 
     /// Returns when all parts are here; what they wrote before is seen after.
@@ -57,6 +60,7 @@ impl Barrier {
         let round = self.round.load(Ordering::Relaxed);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.parts {
             self.arrived.store(0, Ordering::Relaxed);
+            self.claimed.store(0, Ordering::Relaxed);
             self.round.store(round + 1, Ordering::Release);
             return;
         }
@@ -67,6 +71,11 @@ impl Barrier {
         if long {
             self.long.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The number of a piece of work that nobody else has or will have until all meet again.
+    pub(crate) fn claim(&self) -> usize {
+        self.claimed.fetch_add(1, Ordering::Relaxed)
     }
 }
 

@@ -99,6 +99,10 @@ fn what_would_not_pay_or_does_not_meet_is_left_alone() {
     let around = [0, 0];
     assert!(joined(&Places { around, shape: (10, 20, 8) }).is_none(), "small");
     assert!(joined(&Places { around, shape: (64, 784, 512) }).is_none(), "a long batch");
+    assert!(
+        joined(&Places { around, shape: (600, 520, 512) }).is_none(),
+        "no near cache"
+    );
     let places = Places { around, shape: (128, 130, 8) };
     let elsewhere = Gemm { c: 10 * places.line(), ..places.product() };
     assert!(f32::joined(&elsewhere, &places.pass()).is_none(), "another gradient");

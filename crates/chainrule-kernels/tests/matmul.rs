@@ -1,6 +1,6 @@
 //! The matrix product against the plain reading of its words, and its bits.
 
-use chainrule_kernels::{Call, Gemm, Real, Team};
+use chainrule_kernels::{Call, Gemm, Inputs, Real, Team};
 
 fn numbers(n: usize, seed: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 37 + seed * 11) % 101) as f32 / 37.0 - 1.3).collect()
@@ -112,6 +112,29 @@ fn bands_of_rows_and_blocks_of_columns_are_the_reference_too() {
                 agrees_at(&Team::new(threads), &laid_out(m, n, k, turns), 23);
             }
         }
+    }
+}
+
+#[test]
+fn pieces_that_threads_claim_are_the_product_of_one_thread() {
+    let (m, n, k) = (4096, 1024, 512);
+    let first = plain(m, n, k);
+    // The second reads all of what the first writes, and is large enough to be claimed as well.
+    let (b, c) = (first.c + m * n, first.c + m * n + n * k);
+    let second = Gemm { a: first.c, b, c, ..plain(m, k, n) };
+    let start = numbers(c, 3);
+    let made = |threads: usize| {
+        let team = Team::new(threads);
+        let sequence = f32::sequence(&[Call::Gemm(first), Call::Gemm(second)], &team);
+        assert_eq!(sequence.shared(), (threads, threads - 1), "one waits for the other");
+        let mut arena = start.clone();
+        arena.resize(c + m * k, 0.0);
+        f32::run(&team, &mut arena, &sequence, &Inputs::NONE);
+        arena.split_off(first.c).into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let alone = made(1);
+    for turn in 0..2 {
+        assert!(made(2) == alone, "in turn {turn}");
     }
 }
 
