@@ -193,9 +193,10 @@ fn one_class(name: &str, c: usize, confusion: &[Vec<usize>]) -> OneClass {
 }
 
 /// The place of the largest entry, the first at a tie.
-pub(crate) fn first_largest(row: &[f64]) -> usize {
+pub(crate) fn first_largest<V: Copy + PartialOrd>(row: &[V]) -> usize {
+    let Some(&first) = row.first() else { return 0 };
     // Selections, not branches: which class is largest cannot be foretold.
-    let mut best = (0, row.first().copied().unwrap_or(f64::NAN));
+    let mut best = (0, first);
     for (i, &value) in row.iter().enumerate().skip(1) {
         let better = value > best.1;
         best = (if better { i } else { best.0 }, if better { value } else { best.1 });

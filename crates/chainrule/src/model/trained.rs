@@ -170,7 +170,8 @@ impl Trained {
             fed.bring(&order, from, rows)?;
             meter.machine.run_rows(&fed, fed.now());
             meter.output(&mut output);
-            visit(fed.target().map(|target| (target, fed.now())), &output)?;
+            let target = fed.target().map(|(_, target)| (target, fed.now()));
+            visit(target, &output)?;
             loss += meter.figures().loss * rows as f64;
         }
         Ok(loss / part.rows() as f64)

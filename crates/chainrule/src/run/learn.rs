@@ -181,7 +181,7 @@ impl<T: Real> Machine<T> {
     /// One step of the optimiser with the gradients of the last run.
     pub fn update(&mut self, clock: Clock) {
         let Some(learner) = &mut self.learner else { return };
-        let begin = Instant::now();
+        let begin = self.seconds.map(|seconds| (seconds, Instant::now()));
         let waits = std::mem::take(&mut self.waits);
         let tail = self.bound.last_mut().and_then(|f| f.tail.as_mut());
         let mut joined = tail.filter(|_| waits).map(|tail| &mut tail.joined);
@@ -189,7 +189,9 @@ impl<T: Real> Machine<T> {
         let arena = &mut self.memory[self.start..];
         let bound = joined.as_deref().unwrap_or(&learner.bound);
         bound.run(self.way, &self.team, arena, &Inputs::NONE);
-        self.note(self.seconds + begin.elapsed().as_secs_f64());
+        if let Some((seconds, begin)) = begin {
+            self.note(seconds + begin.elapsed().as_secs_f64());
+        }
     }
 
     /// The value of an argument of the rule (`lr`) in the last update.

@@ -112,6 +112,13 @@ impl<T: Real> Machine<T> {
         }
     }
 
+    /// The classes of the last run's rows, of a symbol that the plan reads as an index.
+    #[must_use]
+    pub fn classes(&self, s: SymId) -> Option<&[u32]> {
+        let i = self.plan.index.iter().position(|&k| k == s)?;
+        Some(&self.index[i][..self.m])
+    }
+
     fn load_rows(&mut self, s: SymId, values: &[T], cols: usize, rows: &[u32]) {
         let Some(dst) = self.home(s, cols) else { return };
         let arena = self.arena_mut();

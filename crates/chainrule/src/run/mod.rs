@@ -53,10 +53,10 @@ pub struct Machine<T: Real> {
     /// The first element after everything else: scratch of clipping and of updates.
     scratch: usize,
     clip: clip::Clip<T>,
-    /// How the last run went, and its seconds: its update goes the same way, so that numbers stay
-    /// in the caches of the core that needs them next.
+    /// How the last run went, and its seconds if there was a choice: its update goes the same way, so
+    /// that numbers stay in the caches of the core that needs them next.
     way: Way,
-    seconds: f64,
+    seconds: Option<f64>,
     /// Whether the last run left a gradient to the update.
     waits: bool,
     /// A matrix whose columns are the examples.
@@ -95,7 +95,7 @@ impl<T: Real> Machine<T> {
             scratch,
             clip: clip::Clip::default(),
             way: Way::Together,
-            seconds: 0.0,
+            seconds: None,
             waits: false,
             by_columns: None,
         };
@@ -246,15 +246,17 @@ impl<T: Real> Machine<T> {
         let arena = &mut self.memory[self.start..];
         let learner = self.learner.as_ref();
         if !(bound.is_shared() || learner.is_some_and(Learner::is_shared)) {
+            self.seconds = None;
             return bound.run(Way::Together, &self.team, arena, &inputs);
         }
         self.way = fitted.pace.way();
         let begin = Instant::now();
         bound.run(self.way, &self.team, arena, &inputs);
-        self.seconds = begin.elapsed().as_secs_f64();
+        let seconds = begin.elapsed().as_secs_f64();
         if learner.is_none() {
-            self.note(self.seconds);
+            self.note(seconds);
         }
+        self.seconds = Some(seconds);
     }
 
     /// Notes what the last run took, its update included.

@@ -71,7 +71,8 @@ pub(crate) trait Engine {
         from: usize,
         count: usize,
     ) -> Result<Done, Error>;
-    /// Adds the output of the last step, or measurement if `watched`, to a metric.
+    /// Adds the output of the last step, or measurement if `watched`, to a metric: of the rows that
+    /// were brought last.
     fn score(&self, watched: bool, tally: &mut Tally);
     /// Remembers the weights, running statistics included, as the best so far.
     fn keep_as_best(&mut self);
@@ -247,6 +248,27 @@ impl<T: Real> Meter<T> {
         }
     }
 
+    /// Adds the output to a metric, with the target of the same rows.
+    fn score(&self, fed: &Fed<'_, T>, tally: &mut Tally) {
+        let Some(node) = self.x.output else { return };
+        match self.machine.slice(node) {
+            Some(output) => self.score_rows(fed, output, tally),
+            None => {
+                let output = self.machine.value(node).unwrap_or_default();
+                self.score_rows(fed, &output, tally);
+            }
+        }
+    }
+
+    fn score_rows<V: Real>(&self, fed: &Fed<'_, T>, output: &[V], tally: &mut Tally) {
+        let Some((symbol, target)) = fed.target() else { return };
+        // The machine has gathered classes already; memory is slow to give them again.
+        match self.machine.classes(symbol) {
+            Some(classes) => tally.classes(classes, output),
+            None => tally.add(target, fed.now(), output),
+        }
+    }
+
     fn copy_values(&self, node: NodeId, into: &mut Vec<f64>) {
         match self.machine.slice(node) {
             Some(all) => into.extend(all.iter().map(|v| v.to_f64())),
@@ -299,7 +321,6 @@ pub(crate) struct Machines<'d, T: Real> {
     pub(super) learned: Vec<Learned>,
     seed: u64,
     clip: Option<f64>,
-    output: Vec<f64>,
     /// What goes from the machine that learns to the one that measures.
     copy: Vec<T>,
     names: Vec<String>,
@@ -355,7 +376,6 @@ impl<'d, T: Real> Machines<'d, T> {
             learned,
             seed: settings.seed,
             clip: settings.clip,
-            output: Vec::new(),
             copy: Vec::new(),
             names: module.symbols.iter().map(|s| s.shown.clone()).collect(),
             moves: Vec::new(),
@@ -452,7 +472,6 @@ impl<T: Number> Engine for Machines<'_, T> {
         if done.gradient.is_some_and(|g| !g.is_finite()) {
             return None;
         }
-        self.learner.output(&mut self.output);
         let before = at.look.then(|| self.about_to_move());
         let machine = &mut self.learner.machine;
         machine.update(Clock {
@@ -480,17 +499,13 @@ impl<T: Number> Engine for Machines<'_, T> {
             meter.set_weights(&self.copy);
         }
         meter.machine.run_rows(data, data.now());
-        meter.output(&mut self.output);
         Ok(meter.figures())
     }
 
     fn score(&self, watched: bool, tally: &mut Tally) {
-        let fed = match &self.meter {
-            Some((_, fed)) if watched => fed,
-            _ => &self.train,
-        };
-        if let Some(target) = fed.target() {
-            tally.add(target, fed.now(), &self.output);
+        match &self.meter {
+            Some((meter, fed)) if watched => meter.score(fed, tally),
+            _ => self.learner.score(&self.train, tally),
         }
     }
 

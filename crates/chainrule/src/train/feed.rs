@@ -58,7 +58,7 @@ pub(crate) struct Fed<'d, T> {
     arrays: Vec<(SymId, Arc<FedArray<T>>)>,
     /// The same for the figures, of a part on disk: only the target.
     shown: Dataset,
-    target: Option<String>,
+    target: Option<(String, SymId)>,
     /// The order, and the window of it, that is at hand.
     at: Option<(u64, usize)>,
     /// Where in the order the window begins, and where its rows are.
@@ -128,7 +128,7 @@ impl<'d, T: Real> Fed<'d, T> {
             mean_weight,
             arrays,
             shown: Dataset::default(),
-            target: target.map(str::to_owned),
+            target: target.and_then(|key| Some((key.to_owned(), module.symbol(key)?.id))),
             at: None,
             start: 0,
             places: Vec::new(),
@@ -178,12 +178,13 @@ impl<'d, T: Real> Fed<'d, T> {
     }
 
     /// The target of figures, for the rows at hand.
-    pub(crate) fn target(&self) -> Option<&Array> {
+    pub(crate) fn target(&self) -> Option<(SymId, &Array)> {
         let at_hand = match self.part {
             Part::Memory(data) => data,
             Part::Disk(_) => &self.shown,
         };
-        at_hand.array(self.target.as_deref()?)
+        let (key, symbol) = self.target.as_ref()?;
+        Some((*symbol, at_hand.array(key)?))
     }
 
     /// Puts a window in the place of the one at hand; the rows of the batch so far stay, in front.
@@ -227,7 +228,7 @@ impl<'d, T: Real> Fed<'d, T> {
     fn add(&mut self, data: &Dataset) {
         let mean_weight = self.mean_weight;
         self.own().for_each(|array| array.add(data, mean_weight));
-        let target = self.target.as_deref();
+        let target = self.target.as_ref().map(|(key, _)| key.as_str());
         if let (Part::Disk(_), Some(array)) =
             (self.part, target.and_then(|key| data.array(key)))
         {

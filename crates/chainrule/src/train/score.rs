@@ -5,6 +5,7 @@
 //! depend on how rows are cut into batches. The thorough figures are those of [`crate::metrics`].
 
 use chainrule_graph::syntax::ast::Mark;
+use chainrule_kernels::Real;
 use serde::{Deserialize, Serialize};
 
 use super::state::exact;
@@ -64,8 +65,15 @@ impl Tally {
         [self.right, self.seen]
     }
 
+    /// Adds rows of these classes, with their outputs row by row.
+    pub(super) fn classes<V: Real>(&mut self, classes: &[u32], output: &[V]) {
+        let k = output.len().checked_div(classes.len()).unwrap_or(0).max(1);
+        let pairs = classes.iter().zip(output.chunks_exact(k));
+        pairs.for_each(|(&class, y)| self.class(class as usize, y));
+    }
+
     /// Adds rows `rows` of the target, with their outputs row by row.
-    pub(crate) fn add(&mut self, target: &Array, rows: &[u32], output: &[f64]) {
+    pub(crate) fn add<V: Real>(&mut self, target: &Array, rows: &[u32], output: &[V]) {
         let k = target.cols();
         let pairs = rows.iter().map(|&row| row as usize).zip(output.chunks_exact(k));
         match target {
@@ -78,24 +86,25 @@ impl Tally {
         }
     }
 
-    fn class(&mut self, truth: usize, output: &[f64]) {
+    fn class<V: Real>(&mut self, truth: usize, output: &[V]) {
         self.right += usize::from(first_largest(output) == truth);
         self.seen += 1;
     }
 
-    fn dense(&mut self, truth: &[f64], output: &[f64]) {
+    fn dense<V: Real>(&mut self, truth: &[f64], output: &[V]) {
         match self.measure {
             Measure::Class => self.class(first_largest(truth), output),
             Measure::Sides => {
                 let same = truth.iter().zip(output);
-                self.right += same.filter(|(t, o)| (**t > 0.5) == (**o > 0.5)).count();
+                self.right +=
+                    same.filter(|(t, o)| (**t > 0.5) == (o.to_f64() > 0.5)).count();
                 self.seen += truth.len();
             }
             Measure::Determination => self.numbers(truth, output),
         }
     }
 
-    fn numbers(&mut self, truth: &[f64], output: &[f64]) {
+    fn numbers<V: Real>(&mut self, truth: &[f64], output: &[V]) {
         self.spread.resize(truth.len(), [0.0; 4]);
         for (([n, mean, around, error], &y), p) in
             self.spread.iter_mut().zip(truth).zip(output)
@@ -104,7 +113,8 @@ impl Tally {
             let before = y - *mean;
             *mean += before / *n;
             *around += before * (y - *mean);
-            *error += (y - p) * (y - p);
+            let off = y - p.to_f64();
+            *error += off * off;
         }
     }
 
