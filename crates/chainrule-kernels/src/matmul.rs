@@ -185,7 +185,8 @@ fn room(g: &Gemm, distant: bool) -> [usize; 3] {
     let (depth, panel) = (g.k.min(DEPTH), 8 * 16);
     let kept =
         if g.m > ROWS || distant { g.n.min(COLS).next_multiple_of(panel) } else { panel };
-    let room = [g.m.min(ROWS) * depth, depth * kept, 12 * panel];
+    // A line that is shorter than a vector is packed by whole ones.
+    let room = [g.m.min(ROWS) * depth + 16, depth * kept, 12 * panel];
     room.map(|elements| elements.next_multiple_of(16))
 }
 
@@ -247,15 +248,35 @@ impl Gemm {
     }
 }
 
-/// Tiles over that many rows, and their height: as even as can be, so that the last is not a sliver.
-#[inline(always)]
-fn even<V: Vector>(rows: usize) -> (usize, usize) {
-    // A division takes as long as a short row of terms.
-    if rows <= V::TILE {
-        return (1, rows);
+/// Rows cut into tiles as even as can be, so that the last is not a sliver.
+#[derive(Clone, Copy)]
+struct Tiles {
+    tiles: usize,
+    height: usize,
+    /// So many have that height, the others a row less.
+    tall: usize,
+}
+
+impl Tiles {
+    #[inline(always)]
+    fn of<V: Vector>(rows: usize) -> Tiles {
+        // A division takes as long as a short row of terms.
+        if rows <= V::TILE {
+            return Tiles { tiles: rows.min(1), height: rows, tall: 1 };
+        }
+        let tiles = rows.div_ceil(V::TILE);
+        let height = rows.div_ceil(tiles);
+        Tiles { tiles, height, tall: rows - tiles * (height - 1) }
     }
-    let tiles = rows.div_ceil(V::TILE).max(1);
-    (tiles, rows.div_ceil(tiles))
+
+    /// Each tile's first row and its height.
+    #[inline(always)]
+    fn each(self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.tiles).map(move |tile| {
+            let short = tile.saturating_sub(self.tall);
+            (tile * self.height - short, self.height - usize::from(tile >= self.tall))
+        })
+    }
 }
 
 /// Where a packed or unpacked operand lies, and its strides.
@@ -289,14 +310,14 @@ impl<T: Forms> Run<T> {
         // Rows from memory are read once, not once for each panel: they come in evenly.
         let most = if self.distant { V::TILE } else { ROWS };
         if g.m <= most && g.k <= DEPTH {
-            let width = widest::<V>(even::<V>(g.m).1) * V::LANES;
+            let width = widest::<V>(Tiles::of::<V>(g.m).height) * V::LANES;
             // SAFETY: the whole product.
             return unsafe { self.band::<V>(rooms, (0, g.m), (0, g.n, width), (0, g.k)) };
         }
         let bands = g.m.div_ceil(most).max(1);
         let band = g.m.div_ceil(bands).max(1);
         let block = if bands > 1 { COLS } else { g.n };
-        let width = widest::<V>(even::<V>(band).1) * V::LANES;
+        let width = widest::<V>(Tiles::of::<V>(band).height) * V::LANES;
         for col in (0..g.n).step_by(block.max(1)) {
             for k in (0..g.k.max(1)).step_by(DEPTH) {
                 let terms = (k, DEPTH.min(g.k - k));
@@ -324,7 +345,7 @@ impl<T: Forms> Run<T> {
         (k, depth): (usize, usize),
     ) {
         let g = &self.g;
-        let (_, height) = even::<V>(rows);
+        let tiles = Tiles::of::<V>(rows);
         let (several, end) = (g.m > rows, first + cols);
         let apart = if g.a_rs == 1 { g.a_cs } else { g.a_rs };
         let clash = (apart * size_of::<T>()).is_multiple_of(SAME_SETS) && apart > 0;
@@ -334,10 +355,10 @@ impl<T: Forms> Run<T> {
             let a = self.a.add(row * g.a_rs + k * g.a_cs);
             let a = Operand { start: a, rs: g.a_rs, cs: g.a_cs };
             if pack {
-                pack_rows::<V>(a, (rows, height), depth, a_room);
+                pack_rows::<V>(a, tiles, depth, a_room);
             }
             let ahead = match self.distant {
-                true => height.div_ceil(cols.div_ceil(width)),
+                true => tiles.height.div_ceil(cols.div_ceil(width)),
                 false => 0,
             };
             let (mut col, mut next) = (first, a.start.wrapping_add(rows * a.rs));
@@ -348,9 +369,7 @@ impl<T: Forms> Run<T> {
                 let kept = if several { (col - first) * depth } else { 0 };
                 let room = (b_room.add(kept), several && row > 0);
                 let b = self.panel::<V>(room, (k, depth), (col, cols, vectors));
-                let mut top = 0;
-                while top < rows {
-                    let h = height.min(rows - top);
+                for (top, h) in tiles.each() {
                     let a = if pack {
                         (a_room.add(top * depth).cast_const(), 1, h)
                     } else {
@@ -358,7 +377,6 @@ impl<T: Forms> Run<T> {
                     };
                     let (at, shape) = ((row + top, col), (h, cols, vectors));
                     self.tile::<V>(c_room, at, shape, (a, b, (next, ahead)), (k, depth));
-                    top += h;
                 }
                 next = next.wrapping_add(ahead * a.rs);
                 col += cols;
@@ -445,15 +463,14 @@ impl<T: Forms> Run<T> {
 #[inline(always)]
 unsafe fn pack_rows<V: Vector>(
     a: Operand<V::E>,
-    (rows, height): (usize, usize),
+    tiles: Tiles,
     depth: usize,
     to: *mut V::E,
 ) {
     let deep = if a.rs == 1 { LINES } else { depth };
     for first in (0..depth).step_by(deep) {
         let terms = deep.min(depth - first);
-        for top in (0..rows).step_by(height) {
-            let h = height.min(rows - top);
+        for (top, h) in tiles.each() {
             // SAFETY: rows from top and terms from first exist.
             unsafe {
                 let from = a.start.add(top * a.rs + first * a.cs);

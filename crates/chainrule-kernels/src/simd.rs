@@ -132,7 +132,8 @@ pub(crate) trait Vector: Copy {
     /// matrix packed across.
     ///
     /// # Safety
-    /// All of these can be read and written.
+    /// All of these can be read and written; where a line is shorter than `SIDE`, so many can be written,
+    /// and those behind the line hold nothing.
     #[inline(always)]
     unsafe fn transpose(
         from: *const Self::E,
@@ -142,15 +143,15 @@ pub(crate) trait Vector: Copy {
         width: usize,
     ) {
         let side = Self::SIDE;
-        let squares = side > 1 && stride.1 == 1 && js >= side && ks >= side;
         // SAFETY: squares and single elements lie inside js × ks.
         unsafe {
-            if squares {
+            if side > 1 && stride.1 == 1 && js > 0 && ks >= side {
                 // The last square of a line lies over the one before it where it would be cut.
                 for k in (0..ks).step_by(side).map(|k| k.min(ks - side)) {
-                    for j in (0..js).step_by(side).map(|j| j.min(js - side)) {
+                    for j in (0..js).step_by(side).map(|j| j.min(js.saturating_sub(side))) {
                         let from = from.add(j * stride.0 + k);
-                        Self::square(from, stride.0, to.add(k * width + j), width);
+                        let rows = js.min(side);
+                        Self::square(from, (stride.0, rows), to.add(k * width + j), width);
                     }
                 }
                 return;
@@ -192,18 +193,19 @@ pub(crate) trait Vector: Copy {
     /// Side of the squares that [`Vector::square`] transposes.
     const SIDE: usize = 1;
 
-    /// to[k·width + j] = from[j·stride + k] for j and k below `SIDE`.
+    /// to[k·width + j] = from[j·stride + k] for j below `rows`, at least one, and k below `SIDE`; one k
+    /// after the other, `SIDE` numbers each, of which those behind `rows` say nothing.
     ///
     /// # Safety
     /// All of these can be read and written.
     #[inline(always)]
     unsafe fn square(
         from: *const Self::E,
-        stride: usize,
+        (stride, rows): (usize, usize),
         to: *mut Self::E,
         width: usize,
     ) {
-        let _ = (stride, width);
+        let _ = (stride, rows, width);
         // SAFETY: the first of these elements.
         unsafe { to.write(from.read()) }
     }

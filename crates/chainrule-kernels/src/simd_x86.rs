@@ -36,6 +36,14 @@ macro_rules! memory {
     };
 }
 
+/// The first lanes of a vector of AVX2. A masked load costs what a load does; a masked store is
+/// microcode on many processors, some twenty cycles, so lanes are stored piece by piece.
+#[derive(Clone, Copy)]
+pub(crate) struct FirstLanes {
+    lanes: usize,
+    mask: __m256i,
+}
+
 const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 impl Vector for F32x8 {
@@ -43,19 +51,19 @@ impl Vector for F32x8 {
     const FREE_PARTS: bool = false;
     const SIDE: usize = 8;
     #[inline(always)]
-    unsafe fn square(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+    unsafe fn square(from: *const f32, rows: (usize, usize), to: *mut f32, width: usize) {
         // SAFETY: the trait's condition; instructions as above.
-        unsafe { square_f32(from, stride, to, width) }
+        unsafe { square_f32(from, rows, to, width) }
     }
     type Mask = __m256;
-    type Part = __m256i;
+    type Part = FirstLanes;
     const LANES: usize = 8;
     const TILE: usize = 6;
     memory! {
         load(p: *const f32) -> __m256 = _mm256_loadu_ps(p);
         store[self](p: *mut f32) = _mm256_storeu_ps(p, self);
-        load_part(p: *const f32, part: __m256i) -> __m256 = _mm256_maskload_ps(p, part);
-        store_part[self](p: *mut f32, part: __m256i) = _mm256_maskstore_ps(p, part, self);
+        load_part(p: *const f32, part: FirstLanes) -> __m256 = _mm256_maskload_ps(p, part.mask);
+        store_part[self](p: *mut f32, part: FirstLanes) = store_some_f32(self, p, part.lanes);
     }
     plain! {
             add[self](b: __m256) -> __m256 = _mm256_add_ps(self, b);
@@ -71,7 +79,7 @@ impl Vector for F32x8 {
             bits_up[self]() -> __m256 = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(self)));
             bits_down[self]() -> __m256 = _mm256_castsi256_ps(_mm256_srli_epi32::<23>(_mm256_castps_si256(self)));
             splat(value: f32) -> __m256 = _mm256_set1_ps(value);
-            part(lanes: usize) -> __m256i = _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+            part(lanes: usize) -> FirstLanes = FirstLanes { lanes, mask: _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) };
             lt[self](b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LT_OQ>(self, b);
             le[self](b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_LE_OQ>(self, b);
             eq[self](b: __m256) -> __m256 = _mm256_cmp_ps::<_CMP_EQ_OQ>(self, b);
@@ -88,19 +96,19 @@ impl Vector for F64x4 {
     const FREE_PARTS: bool = false;
     const SIDE: usize = 4;
     #[inline(always)]
-    unsafe fn square(from: *const f64, stride: usize, to: *mut f64, width: usize) {
+    unsafe fn square(from: *const f64, rows: (usize, usize), to: *mut f64, width: usize) {
         // SAFETY: the trait's condition; instructions as above.
-        unsafe { square_f64(from, stride, to, width) }
+        unsafe { square_f64(from, rows, to, width) }
     }
     type Mask = __m256d;
-    type Part = __m256i;
+    type Part = FirstLanes;
     const LANES: usize = 4;
     const TILE: usize = 6;
     memory! {
         load(p: *const f64) -> __m256d = _mm256_loadu_pd(p);
         store[self](p: *mut f64) = _mm256_storeu_pd(p, self);
-        load_part(p: *const f64, part: __m256i) -> __m256d = _mm256_maskload_pd(p, part);
-        store_part[self](p: *mut f64, part: __m256i) = _mm256_maskstore_pd(p, part, self);
+        load_part(p: *const f64, part: FirstLanes) -> __m256d = _mm256_maskload_pd(p, part.mask);
+        store_part[self](p: *mut f64, part: FirstLanes) = store_some_f64(self, p, part.lanes);
     }
     plain! {
             add[self](b: __m256d) -> __m256d = _mm256_add_pd(self, b);
@@ -116,7 +124,7 @@ impl Vector for F64x4 {
             bits_up[self]() -> __m256d = _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_castpd_si256(self)));
             bits_down[self]() -> __m256d = _mm256_castsi256_pd(_mm256_srli_epi64::<52>(_mm256_castpd_si256(self)));
             splat(value: f64) -> __m256d = _mm256_set1_pd(value);
-            part(lanes: usize) -> __m256i = _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes as i64), _mm256_setr_epi64x(0, 1, 2, 3));
+            part(lanes: usize) -> FirstLanes = FirstLanes { lanes, mask: _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes as i64), _mm256_setr_epi64x(0, 1, 2, 3)) };
             lt[self](b: __m256d) -> __m256d = _mm256_cmp_pd::<_CMP_LT_OQ>(self, b);
             le[self](b: __m256d) -> __m256d = _mm256_cmp_pd::<_CMP_LE_OQ>(self, b);
             eq[self](b: __m256d) -> __m256d = _mm256_cmp_pd::<_CMP_EQ_OQ>(self, b);
@@ -132,9 +140,9 @@ impl Vector for F32x16 {
     type E = f32;
     const SIDE: usize = 8;
     #[inline(always)]
-    unsafe fn square(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+    unsafe fn square(from: *const f32, rows: (usize, usize), to: *mut f32, width: usize) {
         // SAFETY: the trait's condition; instructions as above.
-        unsafe { square_f32(from, stride, to, width) }
+        unsafe { square_f32(from, rows, to, width) }
     }
     type Mask = __mmask16;
     type Part = __mmask16;
@@ -188,9 +196,9 @@ impl Vector for F64x8 {
     type E = f64;
     const SIDE: usize = 4;
     #[inline(always)]
-    unsafe fn square(from: *const f64, stride: usize, to: *mut f64, width: usize) {
+    unsafe fn square(from: *const f64, rows: (usize, usize), to: *mut f64, width: usize) {
         // SAFETY: the trait's condition; instructions as above.
-        unsafe { square_f64(from, stride, to, width) }
+        unsafe { square_f64(from, rows, to, width) }
     }
     type Mask = __mmask8;
     type Part = __mmask8;
@@ -240,17 +248,73 @@ impl Vector for F64x8 {
     }
 }
 
+/// The first lanes, at most eight: halves of what is left, from the largest on.
+///
+/// # Safety
+/// So many elements can be written at `p`; the instructions exist.
+#[inline(always)]
+unsafe fn store_some_f32(v: __m256, mut p: *mut f32, lanes: usize) {
+    // SAFETY: the condition above.
+    unsafe {
+        if lanes >= 8 {
+            return _mm256_storeu_ps(p, v);
+        }
+        let mut left = _mm256_castps256_ps128(v);
+        if lanes & 4 > 0 {
+            _mm_storeu_ps(p, left);
+            left = _mm256_extractf128_ps::<1>(v);
+            p = p.add(4);
+        }
+        if lanes & 2 > 0 {
+            _mm_storel_pd(p.cast(), _mm_castps_pd(left));
+            left = _mm_movehl_ps(left, left);
+            p = p.add(2);
+        }
+        if lanes & 1 > 0 {
+            _mm_store_ss(p, left);
+        }
+    }
+}
+
+/// The first lanes, at most four, likewise.
+///
+/// # Safety
+/// As [`store_some_f32`].
+#[inline(always)]
+unsafe fn store_some_f64(v: __m256d, mut p: *mut f64, lanes: usize) {
+    // SAFETY: the condition above.
+    unsafe {
+        if lanes >= 4 {
+            return _mm256_storeu_pd(p, v);
+        }
+        let mut left = _mm256_castpd256_pd128(v);
+        if lanes & 2 > 0 {
+            _mm_storeu_pd(p, left);
+            left = _mm256_extractf128_pd::<1>(v);
+            p = p.add(2);
+        }
+        if lanes & 1 > 0 {
+            _mm_store_sd(p, left);
+        }
+    }
+}
+
 /// Eight rows of eight, transposed in registers.
 ///
 /// # Safety
 /// As [`Vector::square`].
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-unsafe fn square_f32(from: *const f32, stride: usize, to: *mut f32, width: usize) {
+unsafe fn square_f32(
+    from: *const f32,
+    (stride, rows): (usize, usize),
+    to: *mut f32,
+    width: usize,
+) {
     // SAFETY: the condition above.
     unsafe {
         let r: [__m256; 8] =
-            std::array::from_fn(|j| _mm256_loadu_ps(from.add(j * stride)));
+            std::array::from_fn(|j| _mm256_loadu_ps(from.add(j.min(rows - 1) * stride)));
         let low = |a, b| _mm256_unpacklo_ps(a, b);
         let high = |a, b| _mm256_unpackhi_ps(a, b);
         let front = |a, b| _mm256_shuffle_ps::<0x44>(a, b);
@@ -263,8 +327,10 @@ unsafe fn square_f32(from: *const f32, stride: usize, to: *mut f32, width: usize
         });
         for k in 0..4 {
             let first = _mm256_permute2f128_ps::<0x20>(a[k], b[k]);
-            let second = _mm256_permute2f128_ps::<0x31>(a[k], b[k]);
             _mm256_storeu_ps(to.add(k * width), first);
+        }
+        for k in 0..4 {
+            let second = _mm256_permute2f128_ps::<0x31>(a[k], b[k]);
             _mm256_storeu_ps(to.add((k + 4) * width), second);
         }
     }
@@ -276,18 +342,25 @@ unsafe fn square_f32(from: *const f32, stride: usize, to: *mut f32, width: usize
 /// As [`Vector::square`].
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-unsafe fn square_f64(from: *const f64, stride: usize, to: *mut f64, width: usize) {
+unsafe fn square_f64(
+    from: *const f64,
+    (stride, rows): (usize, usize),
+    to: *mut f64,
+    width: usize,
+) {
     // SAFETY: the condition above.
     unsafe {
         let r: [__m256d; 4] =
-            std::array::from_fn(|j| _mm256_loadu_pd(from.add(j * stride)));
+            std::array::from_fn(|j| _mm256_loadu_pd(from.add(j.min(rows - 1) * stride)));
         let [a, b] = [0, 2].map(|i| {
             [_mm256_unpacklo_pd(r[i], r[i + 1]), _mm256_unpackhi_pd(r[i], r[i + 1])]
         });
         for k in 0..2 {
             let first = _mm256_permute2f128_pd::<0x20>(a[k], b[k]);
-            let second = _mm256_permute2f128_pd::<0x31>(a[k], b[k]);
             _mm256_storeu_pd(to.add(k * width), first);
+        }
+        for k in 0..2 {
+            let second = _mm256_permute2f128_pd::<0x31>(a[k], b[k]);
             _mm256_storeu_pd(to.add((k + 2) * width), second);
         }
     }

@@ -96,7 +96,10 @@ unsafe fn tile<
     last: V::Part,
 ) {
     let mut sums = [[V::c(0.0); N]; H];
-    let (mut a, mut b) = (t.a, t.b);
+    // Every third row has a pointer of its own: one row's place computed from the one before it
+    // takes as long as the multiply-adds of a term.
+    let mut a: [*const V::E; 4] = std::array::from_fn(|i| t.a.wrapping_add(3 * i * t.a_rs));
+    let mut b = t.b;
     let (mut next, rows) = if AHEAD { t.ahead } else { (t.a, 1) };
     let each = t.depth.div_ceil(rows);
     let mut left = t.depth;
@@ -117,12 +120,12 @@ unsafe fn tile<
                 let end = b.add((N - 1) * V::LANES);
                 row[N - 1] = if WHOLE { V::load(end) } else { V::load_part(end, last) };
                 for i in 0..H {
-                    let x = V::splat(*a.add(i * t.a_rs));
+                    let x = V::splat(*a[i / 3].add(i % 3 * t.a_rs));
                     for j in 0..N {
                         sums[i][j] = x.fma(row[j], sums[i][j]);
                     }
                 }
-                a = a.add(t.a_cs);
+                a = a.map(|a| a.wrapping_add(t.a_cs));
                 b = b.add(t.b_rs);
             }
             left -= terms;
