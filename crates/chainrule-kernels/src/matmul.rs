@@ -17,7 +17,7 @@ use crate::arena::{Base, Region, Touched};
 use crate::scratch;
 use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Forms, Isa, Kernel, Vector};
-use crate::tile::{Tile, run_tile, widest};
+use crate::tile::{Tile, run_tile, takes_parts, widest};
 
 /// Terms of one chain.
 pub(crate) const DEPTH: usize = 512;
@@ -287,9 +287,11 @@ struct Operand<T> {
     cs: usize,
 }
 
-/// A tile's rows of A with their strides, its panel of B with the step from row to row, and the
-/// rows of A to ask for meanwhile, with their number.
-type Operands<T> = ((*const T, usize, usize), (*const T, usize), (*const T, usize));
+/// A panel of B: where it is, the step from row to row, and whether its rows are whole vectors.
+type Panel<T> = (*const T, usize, bool);
+/// A tile's rows of A with their strides, its panel of B, and the rows of A to ask for meanwhile,
+/// with their number.
+type Operands<T> = ((*const T, usize, usize), Panel<T>, (*const T, usize));
 
 impl<T: Forms> Kernel<T> for Run<T> {
     #[inline(always)]
@@ -384,7 +386,7 @@ impl<T: Forms> Run<T> {
         }
     }
 
-    /// A panel of B: where it lies, or packed so that its rows are whole vectors, unless
+    /// A panel of B where it lies, or packed so that its rows are whole vectors, unless
     /// the room holds it already.
     ///
     /// # Safety
@@ -395,25 +397,23 @@ impl<T: Forms> Run<T> {
         (room, held): (*mut T, bool),
         (k, depth): (usize, usize),
         (col, cols, vectors): (usize, usize, usize),
-    ) -> (*const T, usize) {
+    ) -> Panel<T> {
         let g = &self.g;
         let far = g.b_rs * size_of::<T>() >= FAR && g.m.div_ceil(V::TILE) >= PACK_B;
         // SAFETY: all elements named exist; the room is large enough.
         unsafe {
             let b = self.b.add(k * g.b_rs + col * g.b_cs);
-            let whole = V::FREE_PARTS || cols == vectors * V::LANES;
-            if g.b_cs == 1 && !far && whole {
-                return (b, g.b_rs);
-            }
             let width = vectors * V::LANES;
+            let whole = cols == width;
+            if g.b_cs == 1 && !far && (whole || takes_parts::<V>(g.m)) {
+                return (b, g.b_rs, whole);
+            }
             if !held && g.b_cs == 1 {
-                for i in 0..depth {
-                    b.add(i * g.b_rs).copy_to_nonoverlapping(room.add(i * width), cols);
-                }
+                V::copy_lines(b, g.b_rs, (depth, cols), room, width);
             } else if !held {
                 V::transpose(b, (g.b_cs, g.b_rs), (cols, depth), room, width);
             }
-            (room.cast_const(), width)
+            (room.cast_const(), width, true)
         }
     }
 
@@ -434,11 +434,10 @@ impl<T: Forms> Run<T> {
         // SAFETY: this function's condition.
         unsafe {
             let c = self.base.at(g.c + row * g.c_rs + col * g.c_cs);
-            let last = V::part(cols - (vectors - 1) * V::LANES);
-            let last = (last, cols == vectors * V::LANES);
+            let ((a, a_rs, a_cs), (b, b_rs, whole), c_rs) = (a, b, g.c_rs);
+            let last = (V::part(cols - (vectors - 1) * V::LANES), whole);
             let alpha = T::of(g.alpha);
             let add = g.accumulate || k > 0;
-            let ((a, a_rs, a_cs), (b, b_rs), c_rs) = (a, b, g.c_rs);
             let tile = Tile { depth, a, a_rs, a_cs, b, b_rs, c, c_rs, alpha, add, ahead };
             if g.c_cs == 1 || cols == 1 {
                 run_tile::<V>(&tile, last, height, vectors);

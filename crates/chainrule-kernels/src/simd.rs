@@ -185,7 +185,10 @@ pub(crate) trait Vector: Copy {
                 for j in (0..whole).step_by(Self::LANES) {
                     Self::load(from.add(j)).store(to.add(j));
                 }
-                Self::load_part(from.add(whole), last).store_part(to.add(whole), last);
+                if whole < js {
+                    let rest = Self::load_part(from.add(whole), last);
+                    rest.store_part(to.add(whole), last);
+                }
             }
         }
     }

@@ -29,17 +29,24 @@ pub(crate) struct Tile<T> {
 #[inline(always)]
 pub(crate) fn widest<V: Vector>(height: usize) -> usize {
     match (V::TILE, height) {
-        (12.., ..=3) => 8,
+        (12.., ..=3) | (_, ..=1) => 8,
         (12.., ..=6) | (_, ..=2) => 4,
         _ => 2,
     }
 }
 
+/// Whether a tile of that height can read a part of B's last vector: where that is free, or there are
+/// registers and time to spare.
+#[inline(always)]
+pub(crate) fn takes_parts<V: Vector>(height: usize) -> bool {
+    V::FREE_PARTS || height <= 2
+}
+
 /// Runs a tile of `height` rows (at most [`Vector::TILE`]) and 1, 2, 4 or 8 vectors.
 ///
 /// # Safety
-/// A holds height × depth; B depth × vectors, the last as far as `last` where parts are
-/// free and it is not `whole`; C the tile.
+/// A holds height × depth; B depth × vectors, the last as far as `last` where it is not `whole`,
+/// which the height [takes](takes_parts); C the tile.
 #[inline(always)]
 pub(crate) unsafe fn run_tile<V: Vector>(
     t: &Tile<V::E>,
@@ -48,7 +55,6 @@ pub(crate) unsafe fn run_tile<V: Vector>(
     vectors: usize,
 ) {
     // A load of a part takes a place among the multiply-adds.
-    let whole = whole || !V::FREE_PARTS;
     let ahead = whole && t.ahead.1 > 0;
     macro_rules! shapes {
         ($($tall:literal)*; $(($h:literal, $n:literal))*) => {
@@ -61,7 +67,7 @@ pub(crate) unsafe fn run_tile<V: Vector>(
                     // SAFETY: this function's condition.
                     unsafe { tile::<V, $h, $n, true, false>(t, last) }
                 })*
-                $(($h, $n) if $h <= V::TILE && V::FREE_PARTS => {
+                $(($h, $n) if $h <= V::TILE && takes_parts::<V>($h) => {
                     // SAFETY: this function's condition.
                     unsafe { tile::<V, $h, $n, false, false>(t, last) }
                 })*
