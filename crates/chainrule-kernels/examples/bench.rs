@@ -327,7 +327,8 @@ fn main() {
     println!("{:?}", chainrule_kernels::isa());
     let teams = [Team::single(), Team::new(2)];
     // One product, asked for as M×K×N: 128x784x128.
-    let sizes: Vec<usize> = only.split('x').filter_map(|size| size.parse().ok()).collect();
+    let sizes: Vec<usize> =
+        only.split('x').filter_map(|size| size.parse().ok()).collect();
     if let &[m, k, n] = sizes.as_slice() {
         return (0..3).for_each(|turns| bench_gemm(&teams, (m, k, n), turns));
     }

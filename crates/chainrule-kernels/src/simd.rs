@@ -148,10 +148,16 @@ pub(crate) trait Vector: Copy {
             if side > 1 && stride.1 == 1 && js > 0 && ks >= side {
                 // The last square of a line lies over the one before it where it would be cut.
                 for k in (0..ks).step_by(side).map(|k| k.min(ks - side)) {
-                    for j in (0..js).step_by(side).map(|j| j.min(js.saturating_sub(side))) {
+                    for j in (0..js).step_by(side).map(|j| j.min(js.saturating_sub(side)))
+                    {
                         let from = from.add(j * stride.0 + k);
                         let rows = js.min(side);
-                        Self::square(from, (stride.0, rows), to.add(k * width + j), width);
+                        Self::square(
+                            from,
+                            (stride.0, rows),
+                            to.add(k * width + j),
+                            width,
+                        );
                     }
                 }
                 return;

@@ -104,7 +104,8 @@ unsafe fn tile<
     let mut sums = [[V::c(0.0); N]; H];
     // Every third row has a pointer of its own: one row's place computed from the one before it
     // takes as long as the multiply-adds of a term.
-    let mut a: [*const V::E; 4] = std::array::from_fn(|i| t.a.wrapping_add(3 * i * t.a_rs));
+    let mut a: [*const V::E; 4] =
+        std::array::from_fn(|i| t.a.wrapping_add(3 * i * t.a_rs));
     let mut b = t.b;
     let (mut next, rows) = if AHEAD { t.ahead } else { (t.a, 1) };
     let each = t.depth.div_ceil(rows);
