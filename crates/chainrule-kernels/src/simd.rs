@@ -132,8 +132,8 @@ pub(crate) trait Vector: Copy {
     /// matrix packed across.
     ///
     /// # Safety
-    /// All of these can be read and written; where a line is shorter than `SIDE`, so many can be written,
-    /// and those behind the line hold nothing.
+    /// All of these can be read and written. Of a line shorter than `SIDE` so many can be written: what
+    /// lies behind it may be overwritten.
     #[inline(always)]
     unsafe fn transpose(
         from: *const Self::E,
@@ -147,17 +147,11 @@ pub(crate) trait Vector: Copy {
         unsafe {
             if side > 1 && stride.1 == 1 && js > 0 && ks >= side {
                 // The last square of a line lies over the one before it where it would be cut.
+                let (rows, last) = ((stride.0, js.min(side)), js.saturating_sub(side));
                 for k in (0..ks).step_by(side).map(|k| k.min(ks - side)) {
-                    for j in (0..js).step_by(side).map(|j| j.min(js.saturating_sub(side)))
-                    {
+                    for j in (0..js).step_by(side).map(|j| j.min(last)) {
                         let from = from.add(j * stride.0 + k);
-                        let rows = js.min(side);
-                        Self::square(
-                            from,
-                            (stride.0, rows),
-                            to.add(k * width + j),
-                            width,
-                        );
+                        Self::square(from, rows, to.add(k * width + j), width);
                     }
                 }
                 return;
@@ -206,7 +200,7 @@ pub(crate) trait Vector: Copy {
     /// after the other, `SIDE` numbers each, of which those behind `rows` say nothing.
     ///
     /// # Safety
-    /// All of these can be read and written.
+    /// The rows can be read, and `SIDE` lines of `SIDE` numbers written.
     #[inline(always)]
     unsafe fn square(
         from: *const Self::E,

@@ -36,8 +36,8 @@ macro_rules! memory {
     };
 }
 
-/// The first lanes of a vector of AVX2. A masked load costs what a load does; a masked store is
-/// microcode on many processors, some twenty cycles, so lanes are stored piece by piece.
+/// The first lanes of a vector of AVX2. A masked load costs little more than a load does; a masked
+/// store is microcode on some processors, so lanes are stored piece by piece.
 #[derive(Clone, Copy)]
 pub(crate) struct FirstLanes {
     lanes: usize,

@@ -121,7 +121,8 @@ impl<T: Forms> Run<T> {
         let mut values = [const { MaybeUninit::<T>::uninit() }; NARROW * 16];
         let across = values.as_mut_ptr().cast::<T>();
         let cols = self.s.cols;
-        // SAFETY: `values` holds a vector per column, 0 where there is no row; the rows exist.
+        // SAFETY: `values` holds a vector per column, 0 or a row's numbers again where there is no row;
+        // the rows exist.
         unsafe {
             (0..cols).for_each(|j| V::c(0.0).store(across.add(j * V::LANES)));
             let src = self.base.at(self.s.src.offset + row * self.s.src.row_stride);

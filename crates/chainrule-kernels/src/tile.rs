@@ -35,8 +35,8 @@ pub(crate) fn widest<V: Vector>(height: usize) -> usize {
     }
 }
 
-/// Whether a tile of that height can read a part of B's last vector: where that is free, or there are
-/// registers and time to spare.
+/// Whether a tile of that height can read a part of B's last vector: where that needs no register, or
+/// there is one to spare. A whole vector is read whole, as a part takes a place among the multiply-adds.
 #[inline(always)]
 pub(crate) fn takes_parts<V: Vector>(height: usize) -> bool {
     V::FREE_PARTS || height <= 2
@@ -54,7 +54,6 @@ pub(crate) unsafe fn run_tile<V: Vector>(
     height: usize,
     vectors: usize,
 ) {
-    // A load of a part takes a place among the multiply-adds.
     let ahead = whole && t.ahead.1 > 0;
     macro_rules! shapes {
         ($($tall:literal)*; $(($h:literal, $n:literal))*) => {
@@ -103,7 +102,7 @@ unsafe fn tile<
 ) {
     let mut sums = [[V::c(0.0); N]; H];
     // Every third row has a pointer of its own: one row's place computed from the one before it
-    // takes as long as the multiply-adds of a term.
+    // takes nearly as long as the multiply-adds of a term.
     let mut a: [*const V::E; 4] =
         std::array::from_fn(|i| t.a.wrapping_add(3 * i * t.a_rs));
     let mut b = t.b;
