@@ -43,6 +43,7 @@ mod native;
 #[cfg(not(all(target_arch = "x86_64", unix)))]
 #[path = "no_native.rs"]
 mod native;
+mod pack;
 pub mod pages;
 mod place;
 mod program;

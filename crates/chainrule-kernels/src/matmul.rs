@@ -14,6 +14,7 @@
 //! for the sums, operands outside the arena.
 
 use crate::arena::{Base, Region, Touched};
+use crate::pack::{Columns, Operand, Rows, Tiles};
 use crate::scratch;
 use crate::sequence::{Cut, Inputs, Part};
 use crate::simd::{Forms, Isa, Kernel, Vector};
@@ -96,9 +97,6 @@ const COLS: usize = 2048;
 /// Panels of columns from which on packing A pays where its rows or terms fall into the same
 /// sets of the cache; elsewhere it lies well as it is.
 const PACK_A: usize = 4;
-/// Terms of all tiles that are packed together where a term's rows lie side by side: their lines are
-/// still in the nearest cache when the next tile takes its part of them.
-const LINES: usize = 8;
 /// Bytes between rows that fall into the same sets.
 const SAME_SETS: usize = 1024;
 /// Tiles of rows from which on packing B pays where its rows lie far apart.
@@ -248,45 +246,6 @@ impl Gemm {
     }
 }
 
-/// Rows cut into tiles as even as can be, so that the last is not a sliver.
-#[derive(Clone, Copy)]
-struct Tiles {
-    tiles: usize,
-    height: usize,
-    /// So many have that height, the others a row less.
-    tall: usize,
-}
-
-impl Tiles {
-    #[inline(always)]
-    fn of<V: Vector>(rows: usize) -> Tiles {
-        // A division takes as long as a short row of terms.
-        if rows <= V::TILE {
-            return Tiles { tiles: rows.min(1), height: rows, tall: 1 };
-        }
-        let tiles = rows.div_ceil(V::TILE);
-        let height = rows.div_ceil(tiles);
-        Tiles { tiles, height, tall: rows - tiles * (height - 1) }
-    }
-
-    /// Each tile's first row and its height.
-    #[inline(always)]
-    fn each(self) -> impl Iterator<Item = (usize, usize)> {
-        (0..self.tiles).map(move |tile| {
-            let short = tile.saturating_sub(self.tall);
-            (tile * self.height - short, self.height - usize::from(tile >= self.tall))
-        })
-    }
-}
-
-/// Where a packed or unpacked operand lies, and its strides.
-#[derive(Clone, Copy)]
-struct Operand<T> {
-    start: *const T,
-    rs: usize,
-    cs: usize,
-}
-
 /// A panel of B: where it is, the step from row to row, and whether its rows are whole vectors.
 type Panel<T> = (*const T, usize, bool);
 /// A tile's rows of A with their strides, its panel of B, and the rows of A to ask for meanwhile,
@@ -357,7 +316,7 @@ impl<T: Forms> Run<T> {
             let a = self.a.add(row * g.a_rs + k * g.a_cs);
             let a = Operand { start: a, rs: g.a_rs, cs: g.a_cs };
             if pack {
-                pack_rows::<V>(a, tiles, depth, a_room);
+                V::apart(&Rows { a, tiles, depth, to: a_room });
             }
             let ahead = match self.distant {
                 true => tiles.height.div_ceil(cols.div_ceil(width)),
@@ -399,19 +358,19 @@ impl<T: Forms> Run<T> {
         (col, cols, vectors): (usize, usize, usize),
     ) -> Panel<T> {
         let g = &self.g;
-        let far = g.b_rs * size_of::<T>() >= FAR && g.m.div_ceil(V::TILE) >= PACK_B;
+        let many = g.m.div_ceil(V::TILE) >= PACK_B;
+        let packs = many && (self.distant || g.b_rs * size_of::<T>() >= FAR);
         // SAFETY: all elements named exist; the room is large enough.
         unsafe {
             let b = self.b.add(k * g.b_rs + col * g.b_cs);
             let width = vectors * V::LANES;
             let whole = cols == width;
-            if g.b_cs == 1 && !far && (whole || takes_parts::<V>(g.m)) {
+            if g.b_cs == 1 && !packs && (whole || takes_parts::<V>(g.m)) {
                 return (b, g.b_rs, whole);
             }
-            if !held && g.b_cs == 1 {
-                V::copy_lines(b, g.b_rs, (depth, cols), room, width);
-            } else if !held {
-                V::transpose(b, (g.b_cs, g.b_rs), (cols, depth), room, width);
+            if !held {
+                let b = Operand { start: b, rs: g.b_rs, cs: g.b_cs };
+                V::apart(&Columns { b, cols, depth, to: room, width });
             }
             (room.cast_const(), width, true)
         }
@@ -435,49 +394,21 @@ impl<T: Forms> Run<T> {
         unsafe {
             let c = self.base.at(g.c + row * g.c_rs + col * g.c_cs);
             let ((a, a_rs, a_cs), (b, b_rs, whole), c_rs) = (a, b, g.c_rs);
-            let last = (V::part(cols - (vectors - 1) * V::LANES), whole);
+            let lanes = cols - (vectors - 1) * V::LANES;
             let alpha = T::of(g.alpha);
             let add = g.accumulate || k > 0;
-            let tile = Tile { depth, a, a_rs, a_cs, b, b_rs, c, c_rs, alpha, add, ahead };
+            let tile =
+                Tile { depth, a, a_rs, a_cs, b, b_rs, c, c_rs, alpha, add, lanes, ahead };
             if g.c_cs == 1 || cols == 1 {
-                run_tile::<V>(&tile, last, height, vectors);
+                run_tile::<V>(&tile, whole, height, vectors);
             } else {
                 let c_rs = vectors * V::LANES;
                 let tile = Tile { c: room, c_rs, alpha: T::of(1.0), add: false, ..tile };
-                run_tile::<V>(&tile, last, height, vectors);
+                run_tile::<V>(&tile, whole, height, vectors);
                 for (i, j) in (0..height).flat_map(|i| (0..cols).map(move |j| (i, j))) {
                     let to = c.add(i * g.c_rs + j * g.c_cs);
                     let old = if add { *to } else { T::of(0.0) };
                     *to = alpha.fma(*room.add(i * c_rs + j), old);
-                }
-            }
-        }
-    }
-}
-
-/// Copies rows of A tile by tile, so that a term's numbers of one tile lie side by side.
-///
-/// # Safety
-/// `rows` × `depth` at `a`, and as much room at `to`.
-#[inline(always)]
-unsafe fn pack_rows<V: Vector>(
-    a: Operand<V::E>,
-    tiles: Tiles,
-    depth: usize,
-    to: *mut V::E,
-) {
-    let deep = if a.rs == 1 { LINES } else { depth };
-    for first in (0..depth).step_by(deep) {
-        let terms = deep.min(depth - first);
-        for (top, h) in tiles.each() {
-            // SAFETY: rows from top and terms from first exist.
-            unsafe {
-                let from = a.start.add(top * a.rs + first * a.cs);
-                let to = to.add(top * depth + first * h);
-                if a.rs == 1 {
-                    V::copy_lines(from, a.cs, (terms, h), to, h);
-                } else {
-                    V::transpose(from, (a.rs, a.cs), (h, terms), to, h);
                 }
             }
         }

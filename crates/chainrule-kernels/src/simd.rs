@@ -128,6 +128,17 @@ pub(crate) trait Vector: Copy {
     fn any(a: Self::Mask) -> bool;
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
+    /// Runs a kernel as a function of its own, so that what is around the call does not
+    /// compete with it for registers.
+    ///
+    /// # Safety
+    /// As [`Kernel::run`].
+    #[inline(always)]
+    unsafe fn apart<K: Kernel<Self::E>>(kernel: &K) {
+        // SAFETY: this function's condition.
+        unsafe { kernel.run::<Self>() }
+    }
+
     /// to[k·width + j] = from[j·stride.0 + k·stride.1] for `shape` = (all j, all k): a
     /// matrix packed across.
     ///
@@ -147,11 +158,15 @@ pub(crate) trait Vector: Copy {
         unsafe {
             if side > 1 && stride.1 == 1 && js > 0 && ks >= side {
                 // The last square of a line lies over the one before it where it would be cut.
-                let (rows, last) = ((stride.0, js.min(side)), js.saturating_sub(side));
                 for k in (0..ks).step_by(side).map(|k| k.min(ks - side)) {
-                    for j in (0..js).step_by(side).map(|j| j.min(last)) {
-                        let from = from.add(j * stride.0 + k);
-                        Self::square(from, rows, to.add(k * width + j), width);
+                    let (from, to) = (from.add(k), to.add(k * width));
+                    if js < side {
+                        Self::square(from, (stride.0, js), to, width);
+                        continue;
+                    }
+                    for j in (0..js).step_by(side).map(|j| j.min(js - side)) {
+                        let from = from.add(j * stride.0);
+                        Self::square(from, (stride.0, side), to.add(j), width);
                     }
                 }
                 return;

@@ -5,7 +5,7 @@
 //! [`Forms::dispatch`](crate::simd::Forms::dispatch), where the instructions exist;
 //! that is why the calls to them are sound.
 
-use crate::simd::Vector;
+use crate::simd::{Kernel, Vector};
 use std::arch::x86_64::*;
 
 pub(crate) type F32x8 = __m256;
@@ -36,6 +36,23 @@ macro_rules! memory {
     };
 }
 
+/// [`Vector::apart`] with the vector's instructions.
+macro_rules! apart {
+    ($features:literal) => {
+        #[inline(always)]
+        unsafe fn apart<K: Kernel<Self::E>>(kernel: &K) {
+            #[target_feature(enable = $features)]
+            #[inline(never)]
+            unsafe fn apart<V: Vector, K: Kernel<V::E>>(kernel: &K) {
+                // SAFETY: the function around this one has the same condition.
+                unsafe { kernel.run::<V>() }
+            }
+            // SAFETY: this function's condition.
+            unsafe { apart::<Self, K>(kernel) }
+        }
+    };
+}
+
 /// The first lanes of a vector of AVX2. A masked load costs little more than a load does; a masked
 /// store is microcode on some processors, so lanes are stored piece by piece.
 #[derive(Clone, Copy)]
@@ -55,6 +72,7 @@ impl Vector for F32x8 {
         // SAFETY: the trait's condition; instructions as above.
         unsafe { square_f32(from, rows, to, width) }
     }
+    apart!("avx2,fma");
     type Mask = __m256;
     type Part = FirstLanes;
     const LANES: usize = 8;
@@ -100,6 +118,7 @@ impl Vector for F64x4 {
         // SAFETY: the trait's condition; instructions as above.
         unsafe { square_f64(from, rows, to, width) }
     }
+    apart!("avx2,fma");
     type Mask = __m256d;
     type Part = FirstLanes;
     const LANES: usize = 4;
@@ -144,6 +163,7 @@ impl Vector for F32x16 {
         // SAFETY: the trait's condition; instructions as above.
         unsafe { square_f32(from, rows, to, width) }
     }
+    apart!("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl");
     type Mask = __mmask16;
     type Part = __mmask16;
     const LANES: usize = 16;
@@ -200,6 +220,7 @@ impl Vector for F64x8 {
         // SAFETY: the trait's condition; instructions as above.
         unsafe { square_f64(from, rows, to, width) }
     }
+    apart!("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl");
     type Mask = __mmask8;
     type Part = __mmask8;
     const LANES: usize = 8;
@@ -313,25 +334,20 @@ unsafe fn square_f32(
 ) {
     // SAFETY: the condition above.
     unsafe {
-        let r: [__m256; 8] =
-            std::array::from_fn(|j| _mm256_loadu_ps(from.add(j.min(rows - 1) * stride)));
-        let low = |a, b| _mm256_unpacklo_ps(a, b);
-        let high = |a, b| _mm256_unpackhi_ps(a, b);
-        let front = |a, b| _mm256_shuffle_ps::<0x44>(a, b);
-        let back = |a, b| _mm256_shuffle_ps::<0xEE>(a, b);
-        // Pairs of rows, then fours, then halves of registers.
-        let [a, b] = [0, 4].map(|i| {
-            let (p, q) = (low(r[i], r[i + 1]), low(r[i + 2], r[i + 3]));
-            let (s, t) = (high(r[i], r[i + 1]), high(r[i + 2], r[i + 3]));
-            [front(p, q), back(p, q), front(s, t), back(s, t)]
-        });
-        for k in 0..4 {
-            let first = _mm256_permute2f128_ps::<0x20>(a[k], b[k]);
-            _mm256_storeu_ps(to.add(k * width), first);
-        }
-        for k in 0..4 {
-            let second = _mm256_permute2f128_ps::<0x31>(a[k], b[k]);
-            _mm256_storeu_ps(to.add((k + 4) * width), second);
+        let row = |i: usize| from.add(i.min(rows - 1) * stride);
+        // Two blocks of four rows beside one another, four numbers of each row after the other:
+        // so halves of registers come from memory, and need not cross.
+        for k in [0, 4] {
+            let half = |i: usize| _mm_loadu_ps(row(i).add(k));
+            let [a, b, c, d] =
+                [0, 1, 2, 3].map(|i| _mm256_set_m128(half(i + 4), half(i)));
+            let (p, q) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            let (s, t) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            let line = |i: usize| to.add((k + i) * width);
+            _mm256_storeu_ps(line(0), _mm256_shuffle_ps::<0x44>(p, q));
+            _mm256_storeu_ps(line(1), _mm256_shuffle_ps::<0xEE>(p, q));
+            _mm256_storeu_ps(line(2), _mm256_shuffle_ps::<0x44>(s, t));
+            _mm256_storeu_ps(line(3), _mm256_shuffle_ps::<0xEE>(s, t));
         }
     }
 }
